@@ -1,0 +1,21 @@
+/* Short names for the generated types.
+ *
+ * protobuf-c spells shadowpipe.v1.Envelope as Shadowpipe__V1__Envelope; PB(Envelope) says the same.
+ * An enum value such as PHASE_HELD of enum Phase is PB_VALUE(PHASE, PHASE_HELD). */
+#ifndef SHADOWPIPE_PROTO_WIRE_H
+#define SHADOWPIPE_PROTO_WIRE_H
+
+#include "shadowpipe.pb-c.h"
+
+#define PB(type) Shadowpipe__V1__##type
+#define PB_VALUE(enumeration, value) SHADOWPIPE__V1__##enumeration##__##value
+
+#define PB_CODE(value) PB_VALUE(CODE, CODE_##value)
+#define PB_PHASE(value) PB_VALUE(PHASE, PHASE_##value)
+#define PB_BODY(value) PB_VALUE(ENVELOPE__BODY, value)
+#define PB_METHOD(value) PB_VALUE(CALL__METHOD, value)
+#define PB_OUT(value) PB_VALUE(CALL_REPLY__OUT, value)
+
+enum { PROTOCOL_MAJOR = 1, PROTOCOL_MINOR = 0 };
+
+#endif

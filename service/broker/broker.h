@@ -1,0 +1,162 @@
+/* The broker: every decision of the service, and none of its input and output.
+ *
+ * Events and the time come in through the functions below; actions go out through struct broker_host.
+ * All of it happens on one thread, which owns all state, so there are no locks. Nothing here includes
+ * windows.h, blocks, or reads a clock. The host calls broker_set_time before each event and
+ * broker_timer when broker_next_timer_ms has come. Ids of connections are the host's, never reused. */
+#ifndef SHADOWPIPE_BROKER_BROKER_H
+#define SHADOWPIPE_BROKER_BROKER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "proto/wire.h"
+
+struct broker;
+
+enum { CALLER_SID_CHARS = 192, CALLER_NAME_CHARS = 260, REQUESTER_SECRET_BYTES = 32 };
+
+/* Bits of caller.rights: 1 << PB(Right) value. */
+enum {
+    RIGHT_BIT_READ = 1 << 1,
+    RIGHT_BIT_SNAPSHOT = 1 << 2,
+    RIGHT_BIT_TRUNCATE = 1 << 3,
+    RIGHT_BIT_PERSIST = 1 << 4,
+    RIGHT_BIT_RESTORE = 1 << 5,
+    RIGHT_BIT_MANAGE = 1 << 6
+};
+
+/* Who is at the other end of a client connection, from its token; see the host's caller.h. */
+struct caller {
+    char sid[CALLER_SID_CHARS];
+    char service_sid[CALLER_SID_CHARS]; /* empty without one */
+    uint32_t process_id;                /* for logs, and for owners that share an account */
+    char process_name[CALLER_NAME_CHARS];
+    bool elevated;
+    bool filtered_admin;
+    uint32_t rights;
+};
+
+enum connection_kind { CONNECTION_CLIENT, CONNECTION_REQUESTER };
+
+enum broker_log_level { BROKER_LOG_DEBUG, BROKER_LOG_INFO, BROKER_LOG_WARNING, BROKER_LOG_ERROR };
+
+/* A volume as the system enumerates it. Strings are the caller's, copied by the broker. */
+struct host_volume {
+    const char *guid_path;       /* "\\?\Volume{…}\" */
+    const char *const *names;    /* mount points with trailing backslash: "C:\", "D:\data\" */
+    size_t names_count;
+    const char *label;
+    const char *file_system;
+    uint64_t total_bytes;
+    uint64_t free_bytes;
+    uint32_t drive_type;         /* GetDriveType's value */
+};
+
+/* What the broker asks of its host. Every function returns at once, never calls back into the broker,
+ * and copies what it is given. */
+struct broker_host {
+    void *context;
+    /* Queues bytes for the connection, in order. */
+    void (*send)(void *context, uint64_t connection, const uint8_t *bytes, size_t size);
+    /* Bytes queued and not yet written. */
+    size_t (*unsent_bytes)(void *context, uint64_t connection);
+    /* Ends the connection; with `flush` once its output is written or the client has gone (bounded by the
+     * host). broker_disconnected follows in any case. */
+    void (*disconnect)(void *context, uint64_t connection, bool flush);
+    /* While paused no bytes of the connection are delivered. */
+    void (*pause_reading)(void *context, uint64_t connection, bool paused);
+    /* Starts a requester process that will dial in and show `secret`. Answered by
+     * broker_requester_started, or by broker_requester_exited if it could not be started. */
+    void (*start_requester)(void *context, uint64_t requester, const uint8_t secret[REQUESTER_SECRET_BYTES]);
+    /* The last resort. broker_requester_exited follows. */
+    void (*kill_requester)(void *context, uint64_t requester);
+    /* Answered by broker_volumes_enumerated. */
+    void (*enumerate_volumes)(void *context);
+    void (*random_bytes)(void *context, uint8_t *bytes, size_t size);
+    void (*log)(void *context, enum broker_log_level level, const char *text);
+    /* After broker_stop: nothing is left to wait for. */
+    void (*stopped)(void *context);
+};
+
+struct broker_config {
+    const char *server_version;
+    const char *os_build;
+    const char *vss_library;           /* "" = the system's vssapi.dll */
+    /* Limits of number. */
+    uint32_t max_connections;          /* 256 */
+    uint32_t max_connections_per_owner;/* 64 */
+    uint32_t reserved_connections;     /* for MANAGE: 4 */
+    uint32_t max_sets;                 /* 16 */
+    uint32_t max_queue;                /* 256 */
+    uint32_t max_in_flight;            /* per connection: 16 */
+    uint32_t output_soft_limit_bytes;  /* reading pauses above: 256 KiB */
+    uint32_t output_hard_limit_bytes;  /* the connection is closed above: 32 MiB */
+    /* Limits of time, milliseconds. */
+    uint32_t handshake_timeout_ms;     /* connected without a Hello: 5 s */
+    uint32_t frame_timeout_ms;         /* a frame begun and not ended: 30 s */
+    uint32_t default_timeout_ms;       /* of a request: 30 min */
+    uint32_t max_timeout_ms;           /* 24 h */
+    uint32_t requester_start_ms;       /* process start to its Hello: 30 s */
+    uint32_t gather_ms;                /* 300 s */
+    uint32_t call_ms;                  /* synchronous calls: 60 s */
+    uint32_t prepare_ms;               /* 300 s */
+    uint32_t create_ms;                /* DoSnapshotSet: 600 s */
+    uint32_t status_ms;                /* 120 s */
+    uint32_t complete_ms;              /* 300 s */
+    uint32_t abort_ms;                 /* 60 s */
+    uint32_t release_ms;               /* 240 s */
+    uint32_t cancel_grace_ms;          /* after IVssAsync::Cancel: 10 s */
+    uint32_t gate_hold_ms;             /* the gate in all: 10 min */
+    uint32_t gate_idle_ms;             /* the gate without a call in flight: 30 s */
+    uint32_t in_progress_retry_ms;     /* first retry of StartSnapshotSet: 1 s, growing to 5 s */
+    uint32_t complete_within_ms;       /* 60 min */
+    uint32_t cache_ms;                 /* age of listed writers, volumes, providers: 5 s */
+    uint32_t orphan_grace_ms;          /* 10 min */
+    uint32_t stop_create_ms;           /* at stop, inside DoSnapshotSet: 75 s */
+    uint32_t stop_all_ms;              /* 180 s */
+};
+
+/* The defaults above. */
+void broker_config_init(struct broker_config *config);
+
+/* NULL without memory. Both structs are copied; the strings in config must stay. */
+struct broker *broker_create(const struct broker_config *config, const struct broker_host *host);
+void broker_destroy(struct broker *broker);
+
+/* `monotonic_ms` never goes back and decides all deadlines; `unix_ms` is for messages only. */
+void broker_set_time(struct broker *broker, uint64_t monotonic_ms, int64_t unix_ms);
+/* When broker_timer wants to be called next (monotonic), UINT64_MAX = never. */
+uint64_t broker_next_timer_ms(const struct broker *broker);
+void broker_timer(struct broker *broker);
+
+void broker_connected(struct broker *broker, uint64_t connection, enum connection_kind kind);
+/* Client connections: before their first bytes. `failure` (NULL or why in words) means that the identity
+ * could not be read: the broker answers UNAUTHENTICATED. */
+void broker_identified(struct broker *broker, uint64_t connection, const struct caller *caller, const char *failure);
+/* Requester connections: before their first bytes; the process at the other end of the pipe. */
+void broker_requester_identified(struct broker *broker, uint64_t connection, uint32_t process_id);
+void broker_received(struct broker *broker, uint64_t connection, const uint8_t *bytes, size_t size);
+/* The host sent some of what was queued. */
+void broker_output_drained(struct broker *broker, uint64_t connection);
+void broker_disconnected(struct broker *broker, uint64_t connection);
+
+void broker_requester_started(struct broker *broker, uint64_t requester, uint32_t process_id);
+/* `exit_code` of the process; or, when it could not be started, `failure` in words (else NULL). */
+void broker_requester_exited(struct broker *broker, uint64_t requester, uint32_t exit_code, const char *failure);
+
+/* `failure` NULL, or why in words. */
+void broker_volumes_enumerated(struct broker *broker, const struct host_volume *volumes, size_t count,
+                               const char *failure);
+
+/* Refuses new work and ends what there is; host->stopped says when. */
+void broker_stop(struct broker *broker);
+
+/* Fills the caller's struct for the service's own status (console title, tests). */
+struct broker_counts {
+    uint32_t connections, sets, leases, requesters, queue_length;
+};
+void broker_counts(const struct broker *broker, struct broker_counts *counts);
+
+#endif
