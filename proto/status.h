@@ -12,8 +12,8 @@
 
 struct vss_code {
     uint32_t hresult;
-    const char *name;    /* "VSS_E_BAD_STATE" */
-    PB(Code) code;       /* for a Status that carries it */
+    const char *name; /* "VSS_E_BAD_STATE" */
+    PB(Code) code;    /* for a Status that carries it */
     PB(Retry) retry;
     uint32_t retry_after_ms;
     const char *meaning; /* an English clause without full stop */
@@ -35,7 +35,7 @@ PB(Status) * status_from_hresult(struct arena *arena, const char *method, uint32
 
 /* A Status with the given code, reason and printf-like message; strings are copied into the arena. */
 PB(Status) * status_make(struct arena *arena, PB(Code) code, const char *reason, const char *format, ...)
-    __attribute__((format(printf, 4, 5)));
+                 PRINTF_LIKE(4, 5);
 
 /* "STABLE", "FAILED_AT_FREEZE" … for a raw VSS_WRITER_STATE; "UNKNOWN" for others. */
 const char *writer_state_name(uint32_t state_value);

@@ -7,15 +7,25 @@
 
 #include "shadowpipe.pb-c.h"
 
-#define PB(type) Shadowpipe__V1__##type
+#define PB(type)                     Shadowpipe__V1__##type
 #define PB_VALUE(enumeration, value) SHADOWPIPE__V1__##enumeration##__##value
 
-#define PB_CODE(value) PB_VALUE(CODE, CODE_##value)
-#define PB_PHASE(value) PB_VALUE(PHASE, PHASE_##value)
-#define PB_BODY(value) PB_VALUE(ENVELOPE__BODY, value)
+#define PB_CODE(value)   PB_VALUE(CODE, CODE_##value)
+#define PB_PHASE(value)  PB_VALUE(PHASE, PHASE_##value)
+#define PB_BODY(value)   PB_VALUE(ENVELOPE__BODY, value)
 #define PB_METHOD(value) PB_VALUE(CALL__METHOD, value)
-#define PB_OUT(value) PB_VALUE(CALL_REPLY__OUT, value)
+#define PB_OUT(value)    PB_VALUE(CALL_REPLY__OUT, value)
 
-enum { PROTOCOL_MAJOR = 1, PROTOCOL_MINOR = 0 };
+/* Printf-like, with C99's formats also where the system's own printf lacks them (mingw). */
+#ifdef __MINGW_PRINTF_FORMAT
+#define PRINTF_LIKE(format, first) __attribute__((format(__MINGW_PRINTF_FORMAT, format, first)))
+#else
+#define PRINTF_LIKE(format, first) __attribute__((format(printf, format, first)))
+#endif
+
+enum {
+    PROTOCOL_MAJOR = 1,
+    PROTOCOL_MINOR = 0
+};
 
 #endif
