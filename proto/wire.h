@@ -18,9 +18,9 @@
 
 /* Printf-like, with C99's formats also where the system's own printf lacks them (mingw). */
 #ifdef __MINGW_PRINTF_FORMAT
-#define PRINTF_LIKE(format, first) __attribute__((format(__MINGW_PRINTF_FORMAT, format, first)))
+#define PRINTF_LIKE(at, first) __attribute__((format(__MINGW_PRINTF_FORMAT, at, first)))
 #else
-#define PRINTF_LIKE(format, first) __attribute__((format(printf, format, first)))
+#define PRINTF_LIKE(at, first) __attribute__((format(printf, at, first)))
 #endif
 
 enum {
