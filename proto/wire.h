@@ -17,8 +17,8 @@
 #define PB_OUT(value)    PB_VALUE(CALL_REPLY__OUT, value)
 
 /* Printf-like, with C99's formats also where the system's own printf lacks them (mingw). */
-#ifdef __MINGW_PRINTF_FORMAT
-#define PRINTF_LIKE(at, first) __attribute__((format(__MINGW_PRINTF_FORMAT, at, first)))
+#ifdef __MINGW32__
+#define PRINTF_LIKE(at, first) __attribute__((format(gnu_printf, at, first)))
 #else
 #define PRINTF_LIKE(at, first) __attribute__((format(printf, at, first)))
 #endif
