@@ -69,8 +69,8 @@ if(NOT TARGET cmocka::cmocka)
     target_compile_definitions(cmocka
       PUBLIC CMOCKA_STATIC
       PRIVATE HAVE_INTTYPES_H HAVE_SIGNAL_H HAVE_STRINGS_H HAVE_MALLOC_H HAVE_STRUCT_TIMESPEC HAVE_SNPRINTF
-              HAVE_VSNPRINTF HAVE_GCC_THREAD_LOCAL_STORAGE HAVE_CLOCK_REALTIME __USE_MINGW_ANSI_STDIO=1
-              $<$<NOT:$<BOOL:${WIN32}>>:HAVE_SIGLONGJMP HAVE_STRSIGNAL>)
+              HAVE_VSNPRINTF HAVE_GCC_THREAD_LOCAL_STORAGE __USE_MINGW_ANSI_STDIO=1
+              "$<$<NOT:$<BOOL:${WIN32}>>:HAVE_SIGLONGJMP;HAVE_STRSIGNAL;HAVE_CLOCK_REALTIME>")
     add_library(cmocka::cmocka ALIAS cmocka)
   else()
     shadowpipe_find_installed(cmocka::cmocka cmocka cmocka.h cmocka)
