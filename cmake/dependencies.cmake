@@ -36,6 +36,10 @@ function(shadowpipe_add_foreign name file include)
   add_library(${name} STATIC "${file}")
   target_include_directories(${name} SYSTEM PUBLIC "${include}")
   target_compile_options(${name} PRIVATE -w)
+  if(SHADOWPIPE_SANITIZE)
+    # protobuf-c adds 0 to the NULL that stands for the fields of an empty message.
+    target_compile_options(${name} PRIVATE -fno-sanitize=pointer-overflow)
+  endif()
 endfunction()
 
 if(NOT SHADOWPIPE_SANITIZE)
