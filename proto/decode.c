@@ -207,7 +207,7 @@ static bool enter(struct walk *walk, const ProtobufCMessageDescriptor *message, 
     level->message = message;
     level->field = NULL;
     level->at = at;
-    level->end = at + size;
+    level->end = size > 0 ? at + size : at; /* no arithmetic on the NULL of an empty payload */
     memset(level->counts, 0, sizeof level->counts[0] * message->n_fields);
     return true;
 }
@@ -314,7 +314,7 @@ bool decode_check(const ProtobufCMessageDescriptor *message, const uint8_t *data
 /* The id of a request that cannot be read: as much of the envelope's top level as is sound. */
 static uint32_t find_id(const uint8_t *at, size_t size)
 {
-    const uint8_t *end = at + size;
+    const uint8_t *end = size > 0 ? at + size : at;
     uint32_t id = 0;
     uint64_t tag, value;
     while (at < end && read_varint(&at, end, &tag)) {
