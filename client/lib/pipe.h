@@ -1,0 +1,31 @@
+/* Opening the service's pipe, and explaining why it did not open.
+ *
+ * The open asks for exactly the rights that the service grants to clients, at identification level, and looks
+ * at the pipe's owner before anything is sent. */
+#ifndef SHADOWPIPE_CLIENT_LIB_PIPE_H
+#define SHADOWPIPE_CLIENT_LIB_PIPE_H
+
+#include <windows.h>
+
+#include "client/lib/shadowpipe.h"
+
+struct pipe_name {
+    wchar_t path[512];
+    char text[1024]; /* the same in UTF-8, for messages */
+    bool is_default; /* SP_DEFAULT_PIPE */
+    bool from_environment;
+};
+
+/* What CreateFileW is called with: reading, writing data and attributes, READ_CONTROL; not FILE_APPEND_DATA,
+ * which for a pipe is the right to make instances of it. */
+#define PIPE_ACCESS (FILE_GENERIC_READ | FILE_WRITE_DATA | FILE_WRITE_ATTRIBUTES)
+#define PIPE_FLAGS  (FILE_FLAG_OVERLAPPED | SECURITY_SQOS_PRESENT | SECURITY_IDENTIFICATION)
+
+/* The full name of the pipe `chosen`, or of the one that the environment or the default says. */
+bool pipe_name_resolve(const char *chosen, struct pipe_name *name, struct sp_error **error);
+
+/* INVALID_HANDLE_VALUE on failure. `deadline` is a GetTickCount64 value. */
+HANDLE pipe_open(const struct pipe_name *name, uint64_t deadline, bool *owner_checked,
+                 struct sp_error **error);
+
+#endif
