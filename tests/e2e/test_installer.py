@@ -1,0 +1,108 @@
+"""The MSI, silently, as an administrator's deployment tool runs it: install, use, stop, remove, nothing left.
+
+Wine's Windows Installer and service manager carry it out. The service is the installed one, under the service manager
+and at its real pipe; the simulator comes in through the service's configuration.
+"""
+import json
+
+import pytest
+
+from harness import wine
+from harness.wine import wait_until, windows_path
+
+PACKAGE_FOLDER = wine.BUILD / "package"
+CONFIGURATION = r"HKLM\SOFTWARE\Shadowpipe"
+SERVICE_KEY = r"HKLM\SYSTEM\CurrentControlSet\Services\Shadowpipe"
+ENVIRONMENT_KEY = r"HKLM\SYSTEM\CurrentControlSet\Control\Session Manager\Environment"
+UNINSTALL_KEY = r"HKLM\SOFTWARE\Microsoft\Windows\CurrentVersion\Uninstall"
+PROGRAM_FOLDER = "drive_c/Program Files/Shadowpipe"
+INSTALLED_CLIENT = r"C:\Program Files\Shadowpipe\shadowpipe.exe"
+FILES = ["LICENSE.txt", "sdk/libshadowpipe.dll.a", "sdk/shadowpipe.dll", "sdk/shadowpipe.h", "sdk/shadowpipe.proto",
+         "shadowpipe.exe", "shadowpiped.exe"]
+
+
+def msiexec(prefix, *arguments):
+    return prefix.run(["msiexec", *arguments, "/qn"], limit=180).returncode
+
+
+def registry(prefix, key, *arguments):
+    """What reg.exe prints of a key; None if there is no such key or value."""
+    done = prefix.run(["reg", "query", key, *arguments])
+    return done.stdout if done.returncode == 0 else None
+
+
+def service_state(prefix):
+    """RUNNING, STOPPED …; None if there is no such service."""
+    done = prefix.run(["sc", "query", "Shadowpipe"])
+    states = [line.split()[-1] for line in done.stdout.splitlines() if "STATE" in line]
+    return states[0] if done.returncode == 0 and states else None
+
+
+def status(prefix, program=INSTALLED_CLIENT):
+    return prefix.run([program, "status", "--json"])
+
+
+@pytest.fixture
+def package():
+    found = sorted(PACKAGE_FOLDER.glob("shadowpipe-*-x64.msi"), key=lambda p: p.stat().st_mtime)
+    assert found, f"there is no package in {PACKAGE_FOLDER}: run ./dev package"
+    return windows_path(found[-1])
+
+
+@pytest.fixture
+def installed(prefix, package):
+    """The installed product, with the simulator for VSS. A test may remove it itself."""
+    done = prefix.run(["reg", "add", CONFIGURATION, "/v", "VssLibrary", "/d", windows_path(wine.SIMULATOR_DLL), "/f"])
+    assert done.returncode == 0, done.stderr
+    try:
+        assert msiexec(prefix, "/i", package) == 0
+        yield package
+    finally:
+        if service_state(prefix) is not None:
+            msiexec(prefix, "/x", package)
+        prefix.run(["reg", "delete", CONFIGURATION, "/f"])
+
+
+def test_installed_service_answers_and_is_described(prefix, installed):
+    wait_until(lambda: service_state(prefix) == "RUNNING", "the installer starts the service")
+    assert sorted(str(p.relative_to(prefix.path / PROGRAM_FOLDER))
+                  for p in (prefix.path / PROGRAM_FOLDER).rglob("*") if p.is_file()) == FILES
+    answer = status(prefix)
+    assert answer.returncode == 0, answer.stderr
+    assert json.loads(answer.stdout)
+
+    described = registry(prefix, SERVICE_KEY)
+    assert r"C:\Program Files\Shadowpipe\shadowpiped.exe" in described
+    assert "LocalSystem" in described
+    uninstall = registry(prefix, UNINSTALL_KEY, "/s")
+    assert "Shadowpipe" in uninstall and "The Shadowpipe authors" in uninstall
+
+
+def test_command_line_is_found_on_the_path(prefix, installed):
+    path = registry(prefix, ENVIRONMENT_KEY, "/v", "PATH")
+    assert path.rstrip().endswith("C:\\Program Files\\Shadowpipe\\")
+
+
+def test_stop_is_noticed_by_clients_and_start_serves_again(prefix, installed):
+    wait_until(lambda: service_state(prefix) == "RUNNING", "the installer starts the service")
+    assert prefix.run(["sc", "stop", "Shadowpipe"]).returncode == 0
+    wait_until(lambda: service_state(prefix) == "STOPPED", "the service stops")
+    wait_until(lambda: not prefix.processes("shadowpiped.exe"), "its processes end")
+    answer = status(prefix)
+    assert answer.returncode == 3, answer.stdout + answer.stderr
+    assert "shadowpipe" in (answer.stdout + answer.stderr).lower()
+
+    assert prefix.run(["sc", "start", "Shadowpipe"]).returncode == 0
+    wait_until(lambda: service_state(prefix) == "RUNNING", "the service starts")
+    assert status(prefix).returncode == 0
+
+
+def test_removal_of_the_running_service_leaves_nothing(prefix, installed):
+    wait_until(lambda: service_state(prefix) == "RUNNING", "the installer starts the service")
+    assert msiexec(prefix, "/x", installed) == 0
+    wait_until(lambda: service_state(prefix) is None, "the service is gone")
+    wait_until(lambda: not prefix.processes("shadowpiped.exe"), "its processes end")
+    assert not (prefix.path / PROGRAM_FOLDER).exists()
+    assert registry(prefix, SERVICE_KEY) is None
+    assert "Shadowpipe" not in registry(prefix, ENVIRONMENT_KEY, "/v", "PATH")
+    assert "Shadowpipe" not in (registry(prefix, UNINSTALL_KEY, "/s") or "")
