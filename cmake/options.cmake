@@ -30,6 +30,9 @@ target_compile_options(shadowpipe_options INTERFACE
   -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wformat=2 -Wundef
   $<$<BOOL:${SHADOWPIPE_WERROR}>:-Werror>
   $<$<NOT:$<BOOL:${SHADOWPIPE_SANITIZE}>>:-fstack-protector-strong>)
+# At the link too: mingw's stack protector lives in a library of its own.
+target_link_options(shadowpipe_options INTERFACE
+  $<$<NOT:$<BOOL:${SHADOWPIPE_SANITIZE}>>:-fstack-protector-strong>)
 target_include_directories(shadowpipe_options INTERFACE "${PROJECT_SOURCE_DIR}")
 target_compile_definitions(shadowpipe_options INTERFACE SHADOWPIPE_VERSION="${PROJECT_VERSION}")
 if(WIN32)
