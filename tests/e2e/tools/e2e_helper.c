@@ -1,0 +1,167 @@
+/* e2e_helper: what the tests need done from inside of Windows. The first argument says what:
+ *   map LETTER DIR     under Wine: makes DIR the root of the volume LETTER:
+ *   unmap LETTER       takes it away
+ *   hold FILE          opens FILE without sharing, says "ready", keeps it until stdin ends
+ *   squat PIPE         creates the only instance of PIPE, says "ready", keeps it until stdin ends
+ *   report CODE ...    prints the arguments after CODE and the environment's SHADOWPIPE_ variables; exits
+ * with CODE wait FILE          prints "ready" and ends with 0 as soon as FILE exists kill PID           ends
+ * a process without a chance to clean up Text goes out as UTF-8. Exit code 90 = Windows refused; the error is
+ * on stderr. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <wchar.h>
+#include <windows.h>
+#include <winioctl.h>
+
+/* The mount manager's own code under Wine; Windows does not have it. */
+#define DEFINE_UNIX_DRIVE CTL_CODE('m', 32, METHOD_BUFFERED, FILE_READ_ACCESS | FILE_WRITE_ACCESS)
+
+struct unix_drive {
+    ULONG size, type, fs_type;
+    DWORD serial;
+    ULONGLONG unix_dev;
+    WCHAR letter;
+    USHORT mount_point_offset, device_offset, label_offset;
+};
+
+static int refused(const char *what)
+{
+    fprintf(stderr, "e2e_helper: %s: error %lu\n", what, GetLastError());
+    return 90;
+}
+
+static void print(const wchar_t *text)
+{
+    int size = WideCharToMultiByte(CP_UTF8, 0, text, -1, NULL, 0, NULL, NULL);
+    char *bytes = malloc((size_t)size);
+    if (bytes && WideCharToMultiByte(CP_UTF8, 0, text, -1, bytes, size, NULL, NULL) > 0)
+        printf("%s\n", bytes);
+    free(bytes);
+}
+
+/* Waits for the letter to appear or vanish: the mount manager answers before the link is made. */
+static int await_root(wchar_t letter, BOOL present)
+{
+    wchar_t root[] = L"?:\\";
+    root[0] = letter;
+    for (int i = 0; i < 3000; i++) {
+        if ((GetFileAttributesW(root) != INVALID_FILE_ATTRIBUTES) == present)
+            return 0;
+        Sleep(10);
+    }
+    return refused(present ? "the letter does not appear" : "the letter does not vanish");
+}
+
+static int define_drive(wchar_t letter, const wchar_t *directory)
+{
+    typedef char *(CDECL * unix_name_function)(LPCWSTR);
+    unix_name_function unix_name =
+        (unix_name_function)(void *)GetProcAddress(GetModuleHandleW(L"kernel32"), "wine_get_unix_file_name");
+    if (!unix_name)
+        return refused("this is not Wine");
+    const char *target = directory ? unix_name(directory) : NULL;
+    char buffer[sizeof(struct unix_drive) + 2048] = {0};
+    struct unix_drive *drive = (struct unix_drive *)buffer;
+    drive->type = directory ? DRIVE_FIXED : DRIVE_NO_ROOT_DIR;
+    drive->letter = letter;
+    drive->size = sizeof *drive;
+    if (directory) {
+        if (!target || strlen(target) >= 2048)
+            return refused("the directory has no name outside of Wine");
+        drive->mount_point_offset = sizeof *drive;
+        memcpy(buffer + sizeof *drive, target, strlen(target) + 1);
+        drive->size = (ULONG)(sizeof *drive + strlen(target) + 1);
+    }
+    HANDLE manager = CreateFileW(L"\\\\.\\MountPointManager", GENERIC_READ | GENERIC_WRITE, 0, NULL,
+                                 OPEN_EXISTING, 0, NULL);
+    DWORD count;
+    if (manager == INVALID_HANDLE_VALUE)
+        return refused("the mount manager cannot be opened");
+    if (!DeviceIoControl(manager, DEFINE_UNIX_DRIVE, buffer, drive->size, NULL, 0, &count, NULL))
+        return refused("the mount manager refused the letter");
+    CloseHandle(manager);
+    return await_root(letter, directory != NULL);
+}
+
+static int ready_until_stdin_ends(void)
+{
+    puts("ready");
+    while (getchar() != EOF)
+        ;
+    return 0;
+}
+
+static int hold(const wchar_t *file)
+{
+    if (CreateFileW(file, GENERIC_READ | GENERIC_WRITE, 0, NULL, OPEN_EXISTING, 0, NULL) ==
+        INVALID_HANDLE_VALUE)
+        return refused("the file cannot be held");
+    return ready_until_stdin_ends();
+}
+
+static int squat(const wchar_t *pipe)
+{
+    if (CreateNamedPipeW(pipe, PIPE_ACCESS_DUPLEX, PIPE_TYPE_BYTE, 1, 4096, 4096, 0, NULL) ==
+        INVALID_HANDLE_VALUE)
+        return refused("the pipe cannot be made");
+    return ready_until_stdin_ends();
+}
+
+static int report(int count, wchar_t **arguments)
+{
+    for (int i = 1; i < count; i++) {
+        fputs("argument ", stdout);
+        print(arguments[i]);
+    }
+    wchar_t *block = GetEnvironmentStringsW();
+    for (const wchar_t *entry = block; entry && *entry; entry += wcslen(entry) + 1) {
+        if (_wcsnicmp(entry, L"SHADOWPIPE_", 11) == 0) {
+            fputs("variable ", stdout);
+            print(entry);
+        }
+    }
+    FreeEnvironmentStringsW(block);
+    return _wtoi(arguments[0]);
+}
+
+static int wait_for(const wchar_t *file)
+{
+    puts("ready");
+    while (GetFileAttributesW(file) == INVALID_FILE_ATTRIBUTES)
+        Sleep(10);
+    return 0;
+}
+
+static int end_process(DWORD id)
+{
+    HANDLE process = OpenProcess(PROCESS_TERMINATE | SYNCHRONIZE, FALSE, id);
+    if (!process || !TerminateProcess(process, 1))
+        return refused("the process cannot be ended");
+    WaitForSingleObject(process, INFINITE);
+    return 0;
+}
+
+int wmain(int argc, wchar_t **argv);
+
+int wmain(int argc, wchar_t **argv)
+{
+    setvbuf(stdout, NULL, _IONBF, 0);
+    const wchar_t *what = argc > 2 ? argv[1] : L"";
+    if (wcscmp(what, L"map") == 0 && argc == 4)
+        return define_drive(argv[2][0], argv[3]);
+    if (wcscmp(what, L"unmap") == 0)
+        return define_drive(argv[2][0], NULL);
+    if (wcscmp(what, L"hold") == 0)
+        return hold(argv[2]);
+    if (wcscmp(what, L"squat") == 0)
+        return squat(argv[2]);
+    if (wcscmp(what, L"report") == 0)
+        return report(argc - 2, argv + 2);
+    if (wcscmp(what, L"wait") == 0)
+        return wait_for(argv[2]);
+    if (wcscmp(what, L"kill") == 0)
+        return end_process(wcstoul(argv[2], NULL, 10));
+    fputs("e2e_helper: see the head of e2e_helper.c\n", stderr);
+    return 91;
+}
