@@ -1,0 +1,258 @@
+#include "service/host/child.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <wchar.h>
+
+#include "service/host/log.h"
+#include "service/host/text.h"
+#include "service/host/win32_api.h"
+
+struct child {
+    struct helper_job job;
+    struct loop_operation refused; /* the helper did not take the job */
+    struct loop_operation ended;
+    struct children *children;
+    struct child *next;
+    uint64_t requester;
+    struct requester_arguments arguments;
+    HANDLE process;
+    HANDLE wait;
+    DWORD process_id;
+    bool starting; /* the helper has it */
+    bool kill;
+    char failure[CHILD_FAILURE_CHARS];
+};
+
+static void set_failure(struct child *child, const char *method, DWORD error)
+{
+    char words[192];
+    text_of_error(error, words, sizeof words);
+    snprintf(child->failure, sizeof child->failure, "%s failed: %s (%lu)", method, words, error);
+}
+
+/* On the helper's thread. */
+
+static bool own_path(wchar_t *path, DWORD chars)
+{
+    DWORD length = GetModuleFileNameW(NULL, path, chars);
+    return length > 0 && length < chars;
+}
+
+static bool create_process(struct child *child, HANDLE handoff, LPPROC_THREAD_ATTRIBUTE_LIST attributes)
+{
+    enum {
+        PATH_CHARS = 1024
+    };
+    wchar_t path[PATH_CHARS];
+    wchar_t command[PATH_CHARS + 64];
+    wchar_t directory[MAX_PATH];
+    STARTUPINFOEXW startup = {.StartupInfo = {.cb = sizeof startup, .dwFlags = STARTF_USESTDHANDLES},
+                              .lpAttributeList = attributes};
+    PROCESS_INFORMATION information;
+    if (!own_path(path, PATH_CHARS)) {
+        set_failure(child, "GetModuleFileName", GetLastError());
+        return false;
+    }
+    swprintf(command, ARRAYSIZE(command), L"\"%ls\" --requester %llu", path,
+             (unsigned long long)(uintptr_t)handoff);
+    /* The current directory of a process cannot be removed; System32 bothers nobody. */
+    UINT length = GetSystemDirectoryW(directory, ARRAYSIZE(directory));
+    /* Detached: it needs no console, and Ctrl-C in the service's is none of its business. */
+    if (!win32.create_process(path, command, NULL, NULL, TRUE,
+                              EXTENDED_STARTUPINFO_PRESENT | DETACHED_PROCESS, NULL,
+                              length > 0 && length < ARRAYSIZE(directory) ? directory : NULL,
+                              &startup.StartupInfo, &information)) {
+        set_failure(child, "CreateProcess", GetLastError());
+        return false;
+    }
+    CloseHandle(information.hThread);
+    child->process = information.hProcess;
+    child->process_id = information.dwProcessId;
+    return true;
+}
+
+/* Without the list every inheritable handle of this process would go to the child. */
+static bool create_with_handle_list(struct child *child, HANDLE handoff)
+{
+    SIZE_T size = 0;
+    HANDLE inherited[] = {handoff};
+    InitializeProcThreadAttributeList(NULL, 1, 0, &size);
+    LPPROC_THREAD_ATTRIBUTE_LIST attributes = malloc(size);
+    if (attributes == NULL) {
+        set_failure(child, "malloc", ERROR_NOT_ENOUGH_MEMORY);
+        return false;
+    }
+    bool created = false;
+    if (!InitializeProcThreadAttributeList(attributes, 1, 0, &size)) {
+        set_failure(child, "InitializeProcThreadAttributeList", GetLastError());
+        free(attributes);
+        return false;
+    }
+    if (UpdateProcThreadAttribute(attributes, 0, PROC_THREAD_ATTRIBUTE_HANDLE_LIST, inherited,
+                                  sizeof inherited, NULL, NULL)) {
+        created = create_process(child, handoff, attributes);
+    } else {
+        set_failure(child, "UpdateProcThreadAttribute", GetLastError());
+    }
+    DeleteProcThreadAttributeList(attributes);
+    free(attributes);
+    return created;
+}
+
+static void start_work(struct helper_job *job)
+{
+    struct child *child = LOOP_OWNER(job, struct child, job);
+    HANDLE read_end = NULL;
+    HANDLE write_end = NULL;
+    /* The buffer holds the whole block, so writing it before there is a reader does not wait. */
+    if (!CreatePipe(&read_end, &write_end, NULL, 2 * sizeof child->arguments)) {
+        set_failure(child, "CreatePipe", GetLastError());
+        return;
+    }
+    DWORD error = handoff_write(write_end, &child->arguments);
+    SecureZeroMemory(&child->arguments, sizeof child->arguments);
+    CloseHandle(write_end);
+    if (error != ERROR_SUCCESS) {
+        set_failure(child, "writing the hand-off", error);
+    } else if (!SetHandleInformation(read_end, HANDLE_FLAG_INHERIT, HANDLE_FLAG_INHERIT)) {
+        set_failure(child, "SetHandleInformation", GetLastError());
+    } else {
+        create_with_handle_list(child, read_end);
+    }
+    CloseHandle(read_end);
+}
+
+/* On the loop's thread. */
+
+static void forget(struct child *child)
+{
+    struct child **link = &child->children->first;
+    while (*link != child) {
+        link = &(*link)->next;
+    }
+    *link = child->next;
+    if (child->process != NULL) {
+        CloseHandle(child->process);
+    }
+    SecureZeroMemory(&child->arguments, sizeof child->arguments);
+    free(child);
+}
+
+static void ended_done(struct loop_operation *operation, DWORD error, DWORD bytes)
+{
+    (void)error;
+    (void)bytes;
+    struct child *child = LOOP_OWNER(operation, struct child, ended);
+    DWORD exit_code = 0;
+    if (child->wait != NULL) {
+        UnregisterWait(child->wait); /* pending at most for the few instructions after its post */
+    }
+    GetExitCodeProcess(child->process, &exit_code);
+    child->children->exited(child->children->context, child->requester, exit_code, NULL);
+    forget(child);
+}
+
+/* On a thread of the system's pool. */
+static VOID CALLBACK process_ended(PVOID parameter, BOOLEAN timed_out)
+{
+    (void)timed_out;
+    struct child *child = parameter;
+    loop_post(child->children->loop, &child->ended);
+}
+
+static void start_done(struct helper_job *job)
+{
+    struct child *child = LOOP_OWNER(job, struct child, job);
+    struct children *children = child->children;
+    child->starting = false;
+    if (child->process == NULL) {
+        children->exited(children->context, child->requester, 0, child->failure);
+        forget(child);
+        return;
+    }
+    if (child->kill) {
+        TerminateProcess(child->process, CHILD_KILLED_EXIT_CODE);
+    }
+    children->started(children->context, child->requester, child->process_id);
+    loop_prepare(&child->ended, ended_done);
+    if (!RegisterWaitForSingleObject(&child->wait, child->process, process_ended, child, INFINITE,
+                                     WT_EXECUTEONLYONCE)) {
+        /* A process that nobody watches would keep its set for ever. */
+        log_error(BROKER_LOG_ERROR, GetLastError(), "process %lu cannot be watched and is ended",
+                  child->process_id);
+        child->wait = NULL;
+        TerminateProcess(child->process, CHILD_KILLED_EXIT_CODE);
+        loop_defer(children->loop, &child->ended, ERROR_SUCCESS);
+    }
+}
+
+static void refused_done(struct loop_operation *operation, DWORD error, DWORD bytes)
+{
+    (void)error;
+    (void)bytes;
+    struct child *child = LOOP_OWNER(operation, struct child, refused);
+    child->children->exited(child->children->context, child->requester, 0,
+                            "the service is too busy to start a process");
+    forget(child);
+}
+
+static struct child *find(const struct children *children, uint64_t requester)
+{
+    struct child *child = children->first;
+    while (child != NULL && child->requester != requester) {
+        child = child->next;
+    }
+    return child;
+}
+
+void child_start(struct children *children, uint64_t requester, const struct requester_arguments *arguments)
+{
+    struct child *child = calloc(1, sizeof *child);
+    if (child == NULL) {
+        win32.fail_fast("no memory to start a requester");
+        return;
+    }
+    child->children = children;
+    child->requester = requester;
+    child->arguments = *arguments;
+    child->starting = true;
+    child->job.work = start_work;
+    child->job.done = start_done;
+    child->next = children->first;
+    children->first = child;
+    if (!helper_submit(children->helper, &child->job)) {
+        child->starting = false;
+        loop_prepare(&child->refused, refused_done);
+        loop_defer(children->loop, &child->refused, ERROR_SUCCESS);
+    }
+}
+
+void child_kill(struct children *children, uint64_t requester)
+{
+    struct child *child = find(children, requester);
+    if (child == NULL) {
+        return;
+    }
+    child->kill = true;
+    if (!child->starting && child->process != NULL &&
+        !TerminateProcess(child->process, CHILD_KILLED_EXIT_CODE)) {
+        DWORD error = GetLastError();
+        DWORD exit_code = 0;
+        /* Access is denied for one that is ending already. */
+        if (!GetExitCodeProcess(child->process, &exit_code) || exit_code == STILL_ACTIVE) {
+            log_error(BROKER_LOG_WARNING, error, "process %lu could not be ended", child->process_id);
+        }
+    }
+}
+
+void children_free(struct children *children)
+{
+    while (children->first != NULL) {
+        struct child *child = children->first;
+        if (child->wait != NULL) {
+            UnregisterWaitEx(child->wait, INVALID_HANDLE_VALUE);
+        }
+        forget(child);
+    }
+}

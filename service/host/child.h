@@ -1,0 +1,38 @@
+/* Requester processes: started on the helper thread, watched until they exit.
+ *
+ * A requester inherits one handle, the read end of its hand-off pipe, and is in no job: one that holds
+ * snapshots has to outlive the service. `children` is the loop thread's; the functions called back are the
+ * host's. */
+#ifndef SHADOWPIPE_HOST_CHILD_H
+#define SHADOWPIPE_HOST_CHILD_H
+
+#include "service/host/helper.h"
+#include "service/host/loop.h"
+#include "service/requester/handoff.h"
+
+/* What TerminateProcess leaves behind as the exit code. */
+enum {
+    CHILD_KILLED_EXIT_CODE = 0x4b494c4c,
+    CHILD_FAILURE_CHARS = 256
+};
+
+struct child;
+
+struct children {
+    struct loop *loop;
+    struct helper *helper;
+    struct child *first;
+    void (*started)(void *context, uint64_t requester, uint32_t process_id);
+    /* The last word about this requester; `failure` = why it could not be started, else NULL. */
+    void (*exited)(void *context, uint64_t requester, uint32_t exit_code, const char *failure);
+    void *context;
+};
+
+/* `arguments` are copied; `started` or `exited` follows from the loop, never from inside. */
+void child_start(struct children *children, uint64_t requester, const struct requester_arguments *arguments);
+/* TerminateProcess; for one that is being started, as soon as it is there. */
+void child_kill(struct children *children, uint64_t requester);
+/* Forgets all of them; they live on. Their operations must be over or the loop must not run any more. */
+void children_free(struct children *children);
+
+#endif

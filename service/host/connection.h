@@ -1,0 +1,69 @@
+/* One connected pipe instance: at most one read and one write under way, and an output queue.
+ *
+ * Owned by host.c. Nothing here calls back from inside a function that the owner called: `received`,
+ * `drained` and `closed` come from the loop. `closed` comes exactly once, after the last operation was
+ * dequeued; the connection is freed when it returns. An idle connection holds about 2 KiB here, and 8 KiB
+ * more at most of kept output memory. */
+#ifndef SHADOWPIPE_HOST_CONNECTION_H
+#define SHADOWPIPE_HOST_CONNECTION_H
+
+#include "service/broker/broker.h"
+#include "service/host/loop.h"
+
+struct connection;
+
+struct connection_events {
+    void (*received)(void *context, struct connection *connection, const uint8_t *bytes, size_t size);
+    void (*drained)(void *context, struct connection *connection);
+    void (*closed)(void *context, struct connection *connection);
+};
+
+struct connection_output {
+    uint8_t *data;
+    size_t size;
+    size_t capacity;
+};
+
+struct connection {
+    uint64_t id;
+    enum connection_kind kind;
+    HANDLE pipe;
+    bool identified;         /* the owner's note */
+    struct connection *next; /* the owner's list */
+
+    struct loop *loop;
+    const struct connection_events *events;
+    void *context;
+
+    struct loop_operation read, write, resume, finish;
+    bool reading, writing, resuming, finishing;
+    bool paused;
+    bool lingering; /* the last output is on its way; input is discarded */
+    bool closing;
+    struct loop_timer timer; /* the end of lingering; or the look after a paused peer */
+
+    struct connection_output queued, in_flight;
+    size_t in_flight_done;
+
+    size_t held; /* bytes read and not delivered, because reading was paused meanwhile */
+    size_t read_capacity;
+    uint8_t read_buffer[];
+};
+
+/* Takes the handle, already attached to the loop, and starts reading. NULL without memory: the handle stays
+ * the caller's. */
+struct connection *connection_create(struct loop *loop, HANDLE pipe, uint64_t id, enum connection_kind kind,
+                                     const struct connection_events *events, void *context);
+
+void connection_send(struct connection *connection, const uint8_t *bytes, size_t size);
+size_t connection_unsent_bytes(const struct connection *connection);
+void connection_pause(struct connection *connection, bool paused);
+
+/* Ends it now: what was not written is lost. */
+void connection_close(struct connection *connection);
+/* Ends it when the peer has read everything and closes its end, or after two seconds without progress. The
+ * last frame says why a connection ends; DisconnectNamedPipe would discard it before a slow peer has read it,
+ * and FlushFileBuffers would wait for ever for a peer that does not read. */
+void connection_linger(struct connection *connection);
+
+#endif

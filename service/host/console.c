@@ -1,0 +1,157 @@
+#include "service/host/console.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <windows.h>
+
+#include "service/host/host.h"
+#include "service/host/log.h"
+#include "service/host/machine.h"
+#include "service/host/text.h"
+
+enum {
+    EXIT_DONE = 0,
+    EXIT_FAILED = 1,
+    EXIT_USAGE = 2
+};
+
+static struct host *volatile running;
+static volatile LONG interrupts;
+
+static BOOL WINAPI on_console_event(DWORD event)
+{
+    struct host *host = running;
+    if (host == NULL) {
+        return FALSE;
+    }
+    host_request_stop(host);
+    if (event == CTRL_C_EVENT || event == CTRL_BREAK_EVENT) {
+        /* The second one ends the program at once, by the system's own handler. */
+        return InterlockedIncrement(&interrupts) == 1;
+    }
+    /* Closing the window, logging off: the system ends the process when this returns. */
+    Sleep(INFINITE);
+    return TRUE;
+}
+
+static int complain(const char *text)
+{
+    fprintf(stderr, "shadowpiped: %s\n", text);
+    return EXIT_USAGE;
+}
+
+static bool file_exists(const wchar_t *path)
+{
+    DWORD attributes = GetFileAttributesW(path);
+    return attributes != INVALID_FILE_ATTRIBUTES && !(attributes & FILE_ATTRIBUTE_DIRECTORY);
+}
+
+/* The simulator as it is installed: simulator\vssapi.dll beside this program. */
+static bool simulator_path(wchar_t *path, DWORD chars)
+{
+    static const wchar_t tail[] = L"simulator\\vssapi.dll";
+    DWORD length = GetModuleFileNameW(NULL, path, chars);
+    if (length == 0 || length >= chars) {
+        return false;
+    }
+    wchar_t *slash = wcsrchr(path, L'\\');
+    if (slash == NULL || (size_t)(slash + 1 - path) + ARRAYSIZE(tail) > chars) {
+        return false;
+    }
+    wcscpy(slash + 1, tail);
+    return file_exists(path);
+}
+
+static bool set_library(struct service_config *config, const wchar_t *given)
+{
+    wchar_t path[HANDOFF_LIBRARY_CHARS];
+    DWORD length = GetFullPathNameW(given, ARRAYSIZE(path), path, NULL);
+    return length > 0 && length < ARRAYSIZE(path) && config_set_library(config, path);
+}
+
+static int apply_options(struct service_config *config, const struct console_options *options)
+{
+    wchar_t path[HANDOFF_LIBRARY_CHARS];
+    config->grant_self = true;
+    if (options->verbose) {
+        config->log_level = BROKER_LOG_DEBUG;
+    }
+    if (options->pipe != NULL && !config_set_pipe(config, options->pipe)) {
+        return complain("--pipe: this is no name for a pipe");
+    }
+    config->must_be_simulator = options->simulate;
+    if (options->vss_library != NULL) {
+        if (!set_library(config, options->vss_library)) {
+            return complain("--vss-library: this is no path on a local drive");
+        }
+    } else if (options->simulate) {
+        if (!simulator_path(path, ARRAYSIZE(path)) || !config_set_library(config, path)) {
+            return complain("--simulate: there is no simulator\\vssapi.dll beside this program; name it with "
+                            "--vss-library PATH");
+        }
+    }
+    if (config->vss_library[0] != L'\0' && !file_exists(config->vss_library)) {
+        fprintf(stderr, "shadowpiped: there is no file %s\n", config->vss_library_utf8);
+        return EXIT_FAILED;
+    }
+    return EXIT_DONE;
+}
+
+static int serve(const struct service_config *config)
+{
+    char error[HOST_ERROR_CHARS];
+    char name[3 * HANDOFF_PIPE_CHARS];
+    struct host *host = NULL;
+    enum host_error result = host_create(config, &host, error);
+    if (result == HOST_OK) {
+        result = host_start(host, error);
+    }
+    if (result != HOST_OK) {
+        host_free(host);
+        fprintf(stderr, "shadowpiped: %s\n", error);
+        return EXIT_FAILED;
+    }
+    running = host;
+    text_to_utf8(config->pipe_name, name, sizeof name);
+    printf("shadowpiped: listening on %s\n", name);
+    fflush(stdout);
+    result = host_run(host, NULL, NULL);
+    /* An event that comes now finds nothing to stop; one that is under way waits for the end of the process.
+     */
+    running = NULL;
+    host_free(host);
+    if (result != HOST_OK) {
+        fprintf(stderr, "shadowpiped: stopping took longer than its limit; work was left undone\n");
+        return EXIT_FAILED;
+    }
+    return EXIT_DONE;
+}
+
+int console_run(const struct console_options *options)
+{
+    char error[HOST_ERROR_CHARS];
+    if (!machine_is_native(error, sizeof error)) {
+        fprintf(stderr, "shadowpiped: %s\n", error);
+        return EXIT_FAILED;
+    }
+    struct service_config *config = malloc(sizeof *config);
+    if (config == NULL) {
+        fprintf(stderr, "shadowpiped: no memory\n");
+        return EXIT_FAILED;
+    }
+    config_init(config);
+    config_read_registry(config, HKEY_LOCAL_MACHINE);
+    int result = apply_options(config, options);
+    if (result == EXIT_DONE) {
+        SetConsoleOutputCP(CP_UTF8);
+        log_start(LOG_TO_STDERR, (enum broker_log_level)config->log_level);
+        for (size_t i = 0; i < config->problems_count && i < CONFIG_PROBLEMS; i++) {
+            log_write(BROKER_LOG_WARNING, "configuration: %s", config->problems[i]);
+        }
+        SetConsoleCtrlHandler(on_console_event, TRUE);
+        result = serve(config);
+    }
+    free(config);
+    return result;
+}
