@@ -1,0 +1,261 @@
+/* Writers: which there are, what they say of themselves, and how they fare. */
+#include <string.h>
+
+#include "proto/status.h"
+#include "service/requester/metadata.h"
+#include "service/requester/methods.h"
+#include "service/requester/text.h"
+
+/* ---- Metadata. ---- */
+
+HRESULT gather_writer_metadata(struct session *session, const PB(Call) * call, struct reply *reply,
+                               IVssAsync **async)
+{
+    (void)call;
+    (void)reply;
+    return IVssBackupComponents_GatherWriterMetadata(session->object, async);
+}
+
+HRESULT get_writer_metadata_count(struct session *session, const PB(Call) * call, struct reply *reply)
+{
+    (void)call;
+    UINT count = 0;
+    HRESULT hresult = IVssBackupComponents_GetWriterMetadataCount(session->object, &count);
+    if (FAILED(hresult)) {
+        return hresult;
+    }
+    PB(GetWriterMetadataCountResult) *out = REPLY_OUT(
+        reply, GET_WRITER_METADATA_COUNT, get_writer_metadata_count, get_writer_metadata_count_result);
+    if (out != NULL) {
+        out->count = count;
+    }
+    return hresult;
+}
+
+/* Takes over the reference. */
+static HRESULT take_metadata(struct reply *reply, IVssExamineWriterMetadata *metadata, bool with_components,
+                             bool with_files, PB(GetWriterMetadataResult) * out)
+{
+    PB(Writer) *writer = reply_message(reply, &shadowpipe__v1__writer__descriptor);
+    HRESULT hresult = S_OK;
+    if (out != NULL && writer != NULL) {
+        hresult = metadata_fill(reply, metadata, with_components, with_files, writer);
+        out->writer = writer;
+    }
+    IVssExamineWriterMetadata_Release(metadata);
+    if (FAILED(hresult)) {
+        reply->message.out_case = PB_OUT(_NOT_SET);
+    }
+    return hresult;
+}
+
+HRESULT get_writer_metadata(struct session *session, const PB(Call) * call, struct reply *reply)
+{
+    const PB(GetWriterMetadata) *in = call->get_writer_metadata;
+    VSS_ID instance_id = GUID_NULL;
+    IVssExamineWriterMetadata *metadata = NULL;
+    HRESULT hresult =
+        IVssBackupComponents_GetWriterMetadata(session->object, in->index, &instance_id, &metadata);
+    if (FAILED(hresult) || metadata == NULL) {
+        return FAILED(hresult) ? hresult : E_POINTER;
+    }
+    return take_metadata(
+        reply, metadata, in->with_components, in->with_files,
+        REPLY_OUT(reply, GET_WRITER_METADATA, get_writer_metadata, get_writer_metadata_result));
+}
+
+HRESULT get_writer_metadata_ex(struct session *session, const PB(Call) * call, struct reply *reply)
+{
+    const PB(GetWriterMetadataEx) *in = call->get_writer_metadata_ex;
+    IVssBackupComponentsEx *object;
+    HRESULT hresult = session_ex(session, &object);
+    if (FAILED(hresult)) {
+        return hresult;
+    }
+    VSS_ID instance_id = GUID_NULL;
+    IVssExamineWriterMetadataEx *metadata = NULL;
+    hresult = IVssBackupComponentsEx_GetWriterMetadataEx(object, in->index, &instance_id, &metadata);
+    if (FAILED(hresult) || metadata == NULL) {
+        return FAILED(hresult) ? hresult : E_POINTER;
+    }
+    return take_metadata(
+        reply, (IVssExamineWriterMetadata *)metadata, in->with_components, in->with_files,
+        REPLY_OUT(reply, GET_WRITER_METADATA_EX, get_writer_metadata_ex, get_writer_metadata_result));
+}
+
+HRESULT free_writer_metadata(struct session *session, const PB(Call) * call, struct reply *reply)
+{
+    (void)call;
+    (void)reply;
+    HRESULT hresult = IVssBackupComponents_FreeWriterMetadata(session->object);
+    if (SUCCEEDED(hresult)) {
+        session->record.metadata_freed = true;
+    }
+    return hresult;
+}
+
+/* ---- Which writers take part. ---- */
+
+typedef HRESULT(STDMETHODCALLTYPE *choose_writers)(IVssBackupComponents *object, const VSS_ID *ids,
+                                                   UINT count);
+
+static HRESULT choose(struct session *session, struct reply *reply, choose_writers function,
+                      const char *field, char **texts, size_t count)
+{
+    VSS_ID *ids = reply_alloc(reply, (count + 1) * sizeof *ids); /* not NULL for none */
+    if (ids == NULL) {
+        return E_OUTOFMEMORY;
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (!reply_parse_guid(reply, field, texts[i], &ids[i])) {
+            return E_INVALIDARG;
+        }
+    }
+    return function(session->object, ids, (UINT)count);
+}
+
+HRESULT disable_writer_classes(struct session *session, const PB(Call) * call, struct reply *reply)
+{
+    const PB(DisableWriterClasses) *in = call->disable_writer_classes;
+    return choose(session, reply, session->object->lpVtbl->DisableWriterClasses,
+                  "disable_writer_classes.writer_ids", in->writer_ids, in->n_writer_ids);
+}
+
+HRESULT enable_writer_classes(struct session *session, const PB(Call) * call, struct reply *reply)
+{
+    const PB(EnableWriterClasses) *in = call->enable_writer_classes;
+    return choose(session, reply, session->object->lpVtbl->EnableWriterClasses,
+                  "enable_writer_classes.writer_ids", in->writer_ids, in->n_writer_ids);
+}
+
+HRESULT disable_writer_instances(struct session *session, const PB(Call) * call, struct reply *reply)
+{
+    const PB(DisableWriterInstances) *in = call->disable_writer_instances;
+    return choose(session, reply, session->object->lpVtbl->DisableWriterInstances,
+                  "disable_writer_instances.instance_ids", in->instance_ids, in->n_instance_ids);
+}
+
+/* ---- Status. ---- */
+
+HRESULT gather_writer_status(struct session *session, const PB(Call) * call, struct reply *reply,
+                             IVssAsync **async)
+{
+    (void)call;
+    (void)reply;
+    return IVssBackupComponents_GatherWriterStatus(session->object, async);
+}
+
+HRESULT get_writer_status_count(struct session *session, const PB(Call) * call, struct reply *reply)
+{
+    (void)call;
+    UINT count = 0;
+    HRESULT hresult = IVssBackupComponents_GetWriterStatusCount(session->object, &count);
+    if (FAILED(hresult)) {
+        return hresult;
+    }
+    PB(GetWriterStatusCountResult) *out =
+        REPLY_OUT(reply, GET_WRITER_STATUS_COUNT, get_writer_status_count, get_writer_status_count_result);
+    if (out != NULL) {
+        out->count = count;
+    }
+    return hresult;
+}
+
+HRESULT free_writer_status(struct session *session, const PB(Call) * call, struct reply *reply)
+{
+    (void)call;
+    (void)reply;
+    HRESULT hresult = IVssBackupComponents_FreeWriterStatus(session->object);
+    if (SUCCEEDED(hresult)) {
+        session->record.status = STEP_NONE;
+    }
+    return hresult;
+}
+
+struct status {
+    VSS_ID instance_id;
+    VSS_ID writer_id;
+    BSTR name;
+    VSS_WRITER_STATE state;
+    HRESULT failure;
+    HRESULT application_failure;
+    BSTR application_message;
+};
+
+static PB(WriterState) writer_state(VSS_WRITER_STATE state)
+{
+    return state >= VSS_WS_UNKNOWN && state < VSS_WS_COUNT ? (PB(WriterState))(state + 1)
+                                                           : PB_VALUE(WRITER_STATE, WRITER_STATE_UNKNOWN);
+}
+
+/* The call's S_OK says nothing about the writer: its state and failure code do. */
+static bool has_failed(const struct status *status)
+{
+    return status->state <= VSS_WS_UNKNOWN || status->state >= VSS_WS_FAILED_AT_IDENTIFY ||
+           FAILED(status->failure);
+}
+
+static void fill_status(struct reply *reply, const struct status *status, PB(GetWriterStatusResult) * out)
+{
+    PB(WriterStatus) *writer = reply_message(reply, &shadowpipe__v1__writer_status__descriptor);
+    if (out == NULL || writer == NULL) {
+        return;
+    }
+    out->writer = writer;
+    out->state_value = (uint32_t)status->state;
+    writer->writer_id = reply_guid(reply, &status->writer_id);
+    writer->instance_id = reply_guid(reply, &status->instance_id);
+    writer->name = reply_text(reply, status->name);
+    writer->state = writer_state(status->state);
+    writer->failed = has_failed(status);
+    writer->hresult = (uint32_t)status->failure;
+    writer->app_hresult = (uint32_t)status->application_failure;
+    writer->app_message = reply_text(reply, status->application_message);
+    if (status->failure != S_OK) {
+        char scratch[11];
+        writer->hresult_name = arena_strdup(reply->arena, vss_code_name((uint32_t)status->failure, scratch));
+        reply->no_memory |= writer->hresult_name == NULL;
+    }
+}
+
+static HRESULT get_status(struct session *session, UINT index, struct status *status)
+{
+    return IVssBackupComponents_GetWriterStatus(session->object, index, &status->instance_id,
+                                                &status->writer_id, &status->name, &status->state,
+                                                &status->failure);
+}
+
+HRESULT get_writer_status(struct session *session, const PB(Call) * call, struct reply *reply)
+{
+    struct status status = {.state = VSS_WS_UNKNOWN};
+    HRESULT hresult = get_status(session, call->get_writer_status->index, &status);
+    if (SUCCEEDED(hresult)) {
+        fill_status(reply, &status,
+                    REPLY_OUT(reply, GET_WRITER_STATUS, get_writer_status, get_writer_status_result));
+    }
+    SysFreeString(status.name);
+    return hresult;
+}
+
+/* Where VSS is older than Windows 7 the plain method answers in its place. */
+HRESULT get_writer_status_ex(struct session *session, const PB(Call) * call, struct reply *reply)
+{
+    UINT index = call->get_writer_status_ex->index;
+    struct status status = {.state = VSS_WS_UNKNOWN};
+    IVssBackupComponentsEx3 *object;
+    HRESULT hresult;
+    if (SUCCEEDED(session_ex3(session, &object))) {
+        hresult = IVssBackupComponentsEx3_GetWriterStatusEx(
+            object, index, &status.instance_id, &status.writer_id, &status.name, &status.state,
+            &status.failure, &status.application_failure, &status.application_message);
+    } else {
+        hresult = get_status(session, index, &status);
+    }
+    if (SUCCEEDED(hresult)) {
+        fill_status(reply, &status,
+                    REPLY_OUT(reply, GET_WRITER_STATUS_EX, get_writer_status_ex, get_writer_status_result));
+    }
+    SysFreeString(status.name);
+    SysFreeString(status.application_message);
+    return hresult;
+}
