@@ -1,0 +1,68 @@
+/* What the real vssapi.dll exports to requesters. The header has inline functions under the plain names that
+ * call the
+ * ...Internal ones, so the plain and the C++ names are aliases in vssapi.def.
+ * This is also the one file that defines the interface ids. */
+#define INITGUID
+#include "backup.h"
+#include "properties.h"
+
+HRESULT STDAPICALLTYPE CreateVssBackupComponentsInternal(IVssBackupComponents **out)
+{
+    BACKUP *backup;
+    if (!out)
+        return E_INVALIDARG;
+    *out = NULL;
+    HRESULT hr = backup_create(&backup);
+    if (SUCCEEDED(hr))
+        *out = (IVssBackupComponents *)backup;
+    return hr;
+}
+
+HRESULT STDAPICALLTYPE CreateVssExamineWriterMetadataInternal(BSTR xml, IVssExamineWriterMetadata **out)
+{
+    if (!xml || !out)
+        return E_INVALIDARG;
+    *out = NULL;
+    return E_NOTIMPL;
+}
+
+HRESULT APIENTRY IsVolumeSnapshottedInternal(VSS_PWSZ volume, WINBOOL *present, LONG *capability)
+{
+    if (!volume || !present || !capability)
+        return E_INVALIDARG;
+    *present = FALSE;
+    *capability = 0;
+    return engine_is_snapshotted(volume, present, capability);
+}
+
+void APIENTRY VssFreeSnapshotPropertiesInternal(VSS_SNAPSHOT_PROP *prop)
+{
+    if (prop)
+        properties_free_copy(prop);
+}
+
+HRESULT APIENTRY GetProviderMgmtInterfaceInternal(VSS_ID provider, IID interface_id, IUnknown **out)
+{
+    (void)provider, (void)interface_id;
+    if (!out)
+        return E_INVALIDARG;
+    *out = NULL;
+    return E_NOTIMPL;
+}
+
+HRESULT APIENTRY ShouldBlockRevertInternal(LPCWSTR volume, boolean *block)
+{
+    if (!volume || !block)
+        return E_INVALIDARG;
+    *block = 0;
+    return E_NOTIMPL;
+}
+
+BOOL WINAPI DllMain(HINSTANCE module, DWORD reason, void *reserved);
+BOOL WINAPI DllMain(HINSTANCE module, DWORD reason, void *reserved)
+{
+    (void)reserved;
+    if (reason == DLL_PROCESS_ATTACH)
+        DisableThreadLibraryCalls(module);
+    return TRUE;
+}

@@ -1,0 +1,79 @@
+#include "properties.h"
+
+#include <objbase.h>
+#include <string.h>
+#include <wchar.h>
+
+static HRESULT duplicate(const wchar_t *text, VSS_PWSZ *out)
+{
+    size_t size = (wcslen(text) + 1) * sizeof *text;
+    *out = CoTaskMemAlloc(size);
+    if (!*out)
+        return E_OUTOFMEMORY;
+    memcpy(*out, text, size);
+    return S_OK;
+}
+
+static HRESULT machine_name(VSS_PWSZ *out)
+{
+    wchar_t name[256];
+    DWORD n = ARRAYSIZE(name);
+    if (!GetComputerNameExW(ComputerNameDnsHostname, name, &n))
+        return VSS_E_UNEXPECTED;
+    return duplicate(name, out);
+}
+
+HRESULT properties_of_copy(const struct copy_info *info, VSS_SNAPSHOT_PROP *prop)
+{
+    memset(prop, 0, sizeof *prop);
+    prop->m_SnapshotId = info->id;
+    prop->m_SnapshotSetId = info->set;
+    prop->m_lSnapshotsCount = info->set_size;
+    prop->m_ProviderId = copies_provider;
+    prop->m_lSnapshotAttributes = info->attributes;
+    prop->m_tsCreationTimestamp = info->created;
+    prop->m_eStatus = VSS_SS_CREATED;
+    HRESULT hr = duplicate(info->device, &prop->m_pwszSnapshotDeviceObject);
+    if (SUCCEEDED(hr))
+        hr = duplicate(info->volume, &prop->m_pwszOriginalVolumeName);
+    if (SUCCEEDED(hr))
+        hr = machine_name(&prop->m_pwszOriginatingMachine);
+    if (SUCCEEDED(hr))
+        hr = machine_name(&prop->m_pwszServiceMachine);
+    if (FAILED(hr))
+        properties_free_copy(prop);
+    return hr;
+}
+
+HRESULT properties_of_provider(VSS_PROVIDER_PROP *prop)
+{
+    memset(prop, 0, sizeof *prop);
+    prop->m_ProviderId = copies_provider;
+    prop->m_eProviderType = VSS_PROV_SYSTEM;
+    prop->m_ProviderVersionId = (GUID){0x53484457, 0x0001, 0x4000, {0x80, 0, 0, 0, 0, 0, 0, 7}};
+    prop->m_ClassId = (GUID){0x53484457, 0x0002, 0x4000, {0x80, 0, 0, 0, 0, 0, 0, 7}};
+    HRESULT hr = duplicate(L"Microsoft Software Shadow Copy provider 1.0", &prop->m_pwszProviderName);
+    if (SUCCEEDED(hr))
+        hr = duplicate(L"1.0.0.7", &prop->m_pwszProviderVersion);
+    if (FAILED(hr))
+        properties_free_provider(prop);
+    return hr;
+}
+
+void properties_free_copy(VSS_SNAPSHOT_PROP *prop)
+{
+    CoTaskMemFree(prop->m_pwszSnapshotDeviceObject);
+    CoTaskMemFree(prop->m_pwszOriginalVolumeName);
+    CoTaskMemFree(prop->m_pwszOriginatingMachine);
+    CoTaskMemFree(prop->m_pwszServiceMachine);
+    CoTaskMemFree(prop->m_pwszExposedName);
+    CoTaskMemFree(prop->m_pwszExposedPath);
+    memset(prop, 0, sizeof *prop);
+}
+
+void properties_free_provider(VSS_PROVIDER_PROP *prop)
+{
+    CoTaskMemFree(prop->m_pwszProviderName);
+    CoTaskMemFree(prop->m_pwszProviderVersion);
+    memset(prop, 0, sizeof *prop);
+}

@@ -1,0 +1,8 @@
+/* VSS_SNAPSHOT_PROP and VSS_PROVIDER_PROP: their strings are the caller's, each from CoTaskMemAlloc. */
+#pragma once
+#include "engine/engine.h"
+
+HRESULT properties_of_copy(const struct copy_info *info, VSS_SNAPSHOT_PROP *prop);
+HRESULT properties_of_provider(VSS_PROVIDER_PROP *prop);
+void properties_free_copy(VSS_SNAPSHOT_PROP *prop);
+void properties_free_provider(VSS_PROVIDER_PROP *prop);

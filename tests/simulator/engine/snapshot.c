@@ -1,0 +1,75 @@
+/* DoSnapshotSet from the inside: PrepareSnapshot, Freeze, the copies, Thaw, PostSnapshot. */
+#include "session.h"
+#include "store.h"
+
+#include <stdlib.h>
+
+/* Component mode: after PrepareBackup, a writer without a component in the document hears no more. */
+static void choose_participants(struct session *session)
+{
+    for (unsigned i = 0; i < session->answering; i++) {
+        BOOL chosen = !session->select_components;
+        for (unsigned k = 0; k < session->component_count && !chosen; k++)
+            chosen = session->components[k].writer == i;
+        if (!chosen)
+            session->fates[i].in_events = FALSE;
+    }
+}
+
+static HRESULT make_copies(struct session *session)
+{
+    LONG attributes = session->context | VSS_VOLSNAP_ATTR_DIFFERENTIAL | VSS_VOLSNAP_ATTR_AUTORECOVER;
+    if (session_pause(session, scenario_number(session->scenario, L"timing", L"commit", 0)))
+        return VSS_S_ASYNC_CANCELLED;
+    for (unsigned i = 0; i < session->volume_count; i++) {
+        struct copy_info *info = &session->copies[i];
+        info->set = session->set_id;
+        info->object = session->object.number;
+        info->set_size = (LONG)session->volume_count;
+        info->attributes = attributes;
+    }
+    return copies_make(session->volumes, session->copies, session->volume_count, session->cancel);
+}
+
+static void take_back(struct session *session)
+{
+    for (unsigned i = 0; i < session->volume_count; i++) {
+        struct copy_info info;
+        if (SUCCEEDED(copies_find(&session->copies[i].id, &info)))
+            copies_delete(&info);
+    }
+}
+
+static HRESULT with_writers(struct session *session)
+{
+    choose_participants(session);
+    HRESULT hr = events_raise(session, WRITER_PREPARE_SNAPSHOT);
+    if (hr == S_OK)
+        hr = events_raise(session, WRITER_FREEZE);
+    if (hr == S_OK)
+        hr = make_copies(session);
+    if (hr == S_OK)
+        hr = events_raise(session, WRITER_THAW);
+    if (hr == S_OK)
+        hr = events_raise(session, WRITER_POST_SNAPSHOT);
+    return hr;
+}
+
+HRESULT snapshot_run(struct session *session)
+{
+    HRESULT hr = session->async_fault;
+    BOOL writers = !session_has_no_writers(session);
+    if (hr == S_OK)
+        hr = writers ? with_writers(session) : make_copies(session);
+    /* By default a writer's failure shows in its status only, as on Windows; the scenario can choose the
+     * other form. */
+    HRESULT veto = (HRESULT)scenario_number(session->scenario, L"machine", L"writer_failure_result", 0);
+    if (hr == S_OK && veto != S_OK && events_any_failed(session))
+        hr = veto;
+    if (hr == S_OK)
+        return S_OK;
+    if (writers)
+        events_abort(session);
+    take_back(session);
+    return hr;
+}

@@ -1,0 +1,209 @@
+/* The synchronous calls about sets, volumes and existing copies. */
+#include "session.h"
+#include "store.h"
+
+#include <objbase.h>
+#include <stdlib.h>
+#include <wchar.h>
+
+static HRESULT unlock(struct session *session, HRESULT hr)
+{
+    LeaveCriticalSection(&session->lock);
+    return hr;
+}
+
+HRESULT session_start_set(struct session *session, GUID *set)
+{
+    EnterCriticalSection(&session->lock);
+    if (!session->initialized || session->context == (LONG)VSS_CTX_ALL)
+        return unlock(session, VSS_E_BAD_STATE);
+    if (session->set == SET_OPEN || session->set == SET_CREATING)
+        return unlock(session, VSS_E_SNAPSHOT_SET_IN_PROGRESS);
+    if (session->set != SET_NONE || session->aborted || session->running != OPERATION_NONE)
+        return unlock(session, VSS_E_BAD_STATE);
+    HRESULT hr = creator_begin(session->scenario, &session->object, &session->creator);
+    if (SUCCEEDED(hr))
+        hr = CoCreateGuid(&session->set_id);
+    if (FAILED(hr)) {
+        session_close_set(session);
+        return unlock(session, hr);
+    }
+    session->set = SET_OPEN;
+    *set = session->set_id;
+    return unlock(session, S_OK);
+}
+
+static BOOL is_known_provider(const GUID *provider)
+{
+    return IsEqualGUID(provider, &GUID_NULL) || IsEqualGUID(provider, &copies_provider);
+}
+
+struct tally {
+    const wchar_t *volume;
+    unsigned long count;
+};
+
+static BOOL visit_tally(const struct copy_info *info, void *context)
+{
+    struct tally *tally = context;
+    if (_wcsicmp(info->volume, tally->volume) == 0)
+        tally->count++;
+    return TRUE;
+}
+
+static HRESULT may_add_volume(const struct session *session, const struct volume *volume,
+                              const GUID *provider)
+{
+    if (!volume_is_supported(session->scenario, volume))
+        return IsEqualGUID(provider, &GUID_NULL) ? VSS_E_VOLUME_NOT_SUPPORTED
+                                                 : VSS_E_VOLUME_NOT_SUPPORTED_BY_PROVIDER;
+    for (unsigned i = 0; i < session->volume_count; i++)
+        if (_wcsicmp(session->volumes[i].name, volume->name) == 0)
+            return VSS_E_OBJECT_ALREADY_EXISTS;
+    if (session->volume_count == SESSION_VOLUMES)
+        return VSS_E_MAXIMUM_NUMBER_OF_VOLUMES_REACHED;
+    struct tally tally = {volume->name, 0};
+    copies_visit(visit_tally, &tally);
+    if (tally.count >= scenario_number(session->scenario, L"volumes", L"max_snapshots", 512))
+        return VSS_E_MAXIMUM_NUMBER_OF_SNAPSHOTS_REACHED;
+    return S_OK;
+}
+
+HRESULT session_add_volume(struct session *session, const wchar_t *name, const GUID *provider, GUID *snapshot)
+{
+    struct volume volume;
+    EnterCriticalSection(&session->lock);
+    if (session->set != SET_OPEN || session->aborted || session->running != OPERATION_NONE)
+        return unlock(session, VSS_E_BAD_STATE);
+    HRESULT hr = volume_find(name, &volume);
+    if (FAILED(hr))
+        return unlock(session, hr);
+    if (!is_known_provider(provider))
+        return unlock(session, VSS_E_PROVIDER_NOT_REGISTERED);
+    hr = may_add_volume(session, &volume, provider);
+    struct copy_info *copy = &session->copies[session->volume_count % SESSION_VOLUMES];
+    if (SUCCEEDED(hr))
+        hr = CoCreateGuid(&copy->id);
+    if (SUCCEEDED(hr)) {
+        session->volumes[session->volume_count++] = volume;
+        *snapshot = copy->id;
+        store_log(session->object.number, L"copy", L"asked for\t%ls\t%ls", volume.root, volume.name);
+    }
+    return unlock(session, hr);
+}
+
+HRESULT session_is_supported(struct session *session, const GUID *provider, const wchar_t *name,
+                             BOOL *supported)
+{
+    struct volume volume;
+    HRESULT hr = session_check_initialized(session);
+    if (SUCCEEDED(hr))
+        hr = volume_find(name, &volume);
+    if (SUCCEEDED(hr) && !is_known_provider(provider))
+        hr = VSS_E_PROVIDER_NOT_REGISTERED;
+    if (SUCCEEDED(hr))
+        *supported = volume_is_supported(session->scenario, &volume);
+    return hr;
+}
+
+/* An object sees the copies of its own context; VSS_CTX_ALL sees all; its own copies it always sees. */
+static BOOL is_visible(const struct session *session, const struct copy_info *info)
+{
+    const LONG base = VSS_VOLSNAP_ATTR_PERSISTENT | VSS_VOLSNAP_ATTR_CLIENT_ACCESSIBLE |
+                      VSS_VOLSNAP_ATTR_NO_AUTO_RELEASE | VSS_VOLSNAP_ATTR_NO_WRITERS;
+    return session->context == (LONG)VSS_CTX_ALL || info->object == session->object.number ||
+           (info->attributes & base) == (session->context & base);
+}
+
+HRESULT session_snapshot(struct session *session, const GUID *id, struct copy_info *info)
+{
+    HRESULT hr = session_check_initialized(session);
+    if (FAILED(hr))
+        return hr;
+    machine_sweep(session->scenario);
+    hr = copies_find(id, info);
+    return SUCCEEDED(hr) && !is_visible(session, info) ? VSS_E_OBJECT_NOT_FOUND : hr;
+}
+
+struct collection {
+    const struct session *session;
+    const GUID *id; /* NULL: all that are visible */
+    BOOL whole_set;
+    struct copy_info *infos;
+    unsigned count;
+    HRESULT hr;
+};
+
+static BOOL visit_collect(const struct copy_info *info, void *context)
+{
+    struct collection *collection = context;
+    if (!is_visible(collection->session, info))
+        return TRUE;
+    if (collection->id && !IsEqualGUID(collection->whole_set ? &info->set : &info->id, collection->id))
+        return TRUE;
+    struct copy_info *more = realloc(collection->infos, (collection->count + 1) * sizeof *more);
+    if (!more) {
+        collection->hr = E_OUTOFMEMORY;
+        return FALSE;
+    }
+    collection->infos = more;
+    collection->infos[collection->count++] = *info;
+    return TRUE;
+}
+
+HRESULT session_list_snapshots(struct session *session, struct copy_info **infos, unsigned *count)
+{
+    HRESULT hr = session_check_initialized(session);
+    if (FAILED(hr))
+        return hr;
+    machine_sweep(session->scenario);
+    struct collection collection = {.session = session};
+    copies_visit(visit_collect, &collection);
+    if (FAILED(collection.hr)) {
+        free(collection.infos);
+        return collection.hr;
+    }
+    *infos = collection.infos;
+    *count = collection.count;
+    return S_OK;
+}
+
+HRESULT session_delete_snapshots(struct session *session, const GUID *id, BOOL whole_set, LONG *deleted,
+                                 GUID *failed)
+{
+    HRESULT hr = session_check_initialized(session);
+    if (FAILED(hr))
+        return hr;
+    struct collection collection = {.session = session, .id = id, .whole_set = whole_set};
+    copies_visit(visit_collect, &collection);
+    hr = collection.hr;
+    if (SUCCEEDED(hr) && collection.count == 0)
+        hr = VSS_E_OBJECT_NOT_FOUND;
+    for (unsigned i = 0; i < collection.count && SUCCEEDED(hr); i++) {
+        hr = copies_delete(&collection.infos[i]);
+        if (SUCCEEDED(hr))
+            (*deleted)++;
+        else
+            *failed = collection.infos[i].id;
+    }
+    free(collection.infos);
+    if (FAILED(hr) && *deleted == 0)
+        *failed = *id;
+    return hr;
+}
+
+HRESULT engine_is_snapshotted(const wchar_t *name, BOOL *present, LONG *capability)
+{
+    struct volume volume;
+    if (FAILED(store_open()))
+        return VSS_E_UNEXPECTED;
+    HRESULT hr = volume_find(name, &volume);
+    if (FAILED(hr))
+        return hr;
+    copies_sweep();
+    struct tally tally = {volume.name, 0};
+    copies_visit(visit_tally, &tally);
+    *present = tally.count > 0;
+    *capability = tally.count > 0 ? VSS_SC_DISABLE_DEFRAG : 0;
+    return S_OK;
+}
