@@ -378,13 +378,13 @@ def render(vectors):
 
 
 def write_corpus(folder):
-    """Each file opens with a byte that the fuzz target takes for its mode."""
+    """Each file opens with the byte from which fuzz_decode.c takes the mode: strict, in one piece."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, _, _, content in VALID:
         payload = json_format.ParseDict(content, pb.Envelope()).SerializeToString(deterministic=True)
         (folder / f"valid_{name}").write_bytes(b"\0" + frame(payload))
     for name, _, pieces, *_ in INVALID:
-        (folder / f"invalid_{name}").write_bytes(b"\1" + frame(bytes_of(pieces)))
+        (folder / f"invalid_{name}").write_bytes(b"\0" + frame(bytes_of(pieces)))
     for name, _, content, *_ in SESSIONS:
         (folder / f"session_{name}").write_bytes(b"\0" + content)
 
