@@ -3,6 +3,6 @@
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd) || exit 1
 WINEPREFIX=${SHADOWPIPE_WINEPREFIX:-$root/build/wine}
 WINEDEBUG=${WINEDEBUG--all}
-WINEDLLOVERRIDES=${WINEDLLOVERRIDES-mscoree=;mshtml=;winemenubuilder.exe=}
+WINEDLLOVERRIDES=${WINEDLLOVERRIDES-mscoree=;mshtml=;winemenubuilder.exe=;vssapi=n,b}
 export WINEPREFIX WINEDEBUG WINEDLLOVERRIDES
 exec wine "$@"
