@@ -27,7 +27,8 @@ function(shadowpipe_find_installed target package header)
     add_library(${target} UNKNOWN IMPORTED GLOBAL)
     set_target_properties(${target} PROPERTIES
       IMPORTED_LOCATION "${${package}_LIBRARY}"
-      INTERFACE_INCLUDE_DIRECTORIES "${${package}_INCLUDE_DIR}")
+      INTERFACE_INCLUDE_DIRECTORIES "${${package}_INCLUDE_DIR}"
+      INTERFACE_COMPILE_DEFINITIONS "$<$<STREQUAL:${package},cmocka>:CMOCKA_STATIC>")
   endif()
 endfunction()
 
