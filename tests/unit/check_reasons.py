@@ -14,7 +14,7 @@ def reasons_in_code():
     for file in [ROOT / "proto" / "decode.c", ROOT / "proto" / "status.c", *sorted(ROOT.glob("service/broker/*.c")),
                  *sorted(ROOT.glob("service/requester/*.c"))]:
         text = file.read_text(encoding="utf-8")
-        words = re.findall(r'PB_CODE\(\w+\),\s*"([A-Z][A-Z0-9_]+)"', text)
+        words = re.findall(r'(?:PB_CODE\(\w+\)|\bcode),\s*"([A-Z][A-Z0-9_]+)"', text)
         words += re.findall(r'reason\s*=[^;]*?"([A-Z][A-Z0-9_]+)"', text)
         if file.name != "status.c":
             words += re.findall(r'static const char \w+\[\] = "([A-Z][A-Z0-9_]+)"', text)
