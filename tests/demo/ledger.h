@@ -1,0 +1,20 @@
+/* The pair of files that must always agree: DIR\ledger-a.bin and DIR\ledger-b.bin. Each is a row of blocks,
+ * each of which carries the generation and its own number, and a checksum over all of them at the end. A copy
+ * of one file made while it is written has blocks of two generations; copies of both made one after the other
+ * have different ones. */
+#pragma once
+#include <stdio.h>
+#include <windows.h>
+
+/* The contents of one generation, to be prepared ahead of its writing; free() it. NULL: out of memory. */
+void *ledger_prepare(unsigned long long generation);
+
+/* Rewrites one of the two in place. FALSE: GetLastError() says why. */
+enum ledger {
+    LEDGER_A,
+    LEDGER_B
+};
+BOOL ledger_write(const wchar_t *directory, enum ledger which, const void *contents);
+
+/* TRUE if both are whole and of one generation. Says to out what it found. */
+BOOL ledger_check_pair(const wchar_t *directory, FILE *out);
