@@ -39,8 +39,8 @@ static int make_stream(void **state)
 static void feed(struct frame_reader *reader, const uint8_t *data, size_t size, size_t *frames,
                  size_t *offset)
 {
-    const uint8_t *payload;
-    size_t payload_size;
+    const uint8_t *payload = NULL;
+    size_t payload_size = 0;
     while (size > 0) {
         enum frame_result result = frame_reader_take(reader, &data, &size, &payload, &payload_size);
         if (result == FRAME_NEED_MORE) {
@@ -49,6 +49,10 @@ static void feed(struct frame_reader *reader, const uint8_t *data, size_t size, 
             return;
         }
         assert_int_equal(result, FRAME_READY);
+        if (*frames >= FRAMES) {
+            fail_msg("a frame too many");
+            return;
+        }
         assert_int_equal(payload_size, lengths[*frames]);
         assert_memory_equal(payload, stream + *offset + FRAME_HEADER_BYTES, payload_size);
         *offset += FRAME_HEADER_BYTES + payload_size;
