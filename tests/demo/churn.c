@@ -1,14 +1,15 @@
 /* churn: a busy program whose two files must always agree, and which takes part in VSS as a writer.
  *
- *   churn DIR [--hook NAME] [--lock FILE] [--seconds N] [--manifest OUT --tree DIR]
- *       rewrites DIR\ledger-a.bin and DIR\ledger-b.bin without a pause: they carry the same generation and
- * the same contents, one after the other, so whoever copies them one after the other gets a pair that
+ * churn DIR [--hook NAME] [--lock FILE] [--seconds N] [--manifest OUT --tree DIR]
+ *     Rewrites DIR\ledger-a.bin and DIR\ledger-b.bin without a pause. They must carry the same generation and
+ * the same contents, and do so only between two rounds, so whoever just copies them gets a pair that
  * disagrees.
- *       --hook: is the writer that the simulator's scenario calls "hook=NAME" (tests/simulator/hook.h).
- *       --lock: holds FILE open without sharing. --manifest: at each freeze, the SHA-256 of every file below
+ *     --hook: is the writer for which the simulator's scenario says "hook=NAME" (tests/simulator/hook.h).
+ *     --lock: holds FILE open without sharing. --manifest: at each freeze, the SHA-256 of every file below
  * the tree. Prints "ready" when it runs; ends after N seconds, at the event HOOK_STOP, or when standard input
- * ends. churn --check DIR            does the pair agree? 0 yes, 1 no churn --verify OUT DIR       are the
- * files of the manifest in DIR, and no others? 0 yes, 1 no (and lists them) Everything else ends with 2. */
+ * ends. churn --check DIR Does the pair agree? 0 yes, 1 no. churn --verify OUT DIR Are the files of the
+ * manifest in DIR, and no others? 0 yes, 1 no: each difference is a line. Whatever goes wrong otherwise ends
+ * with 2. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <wchar.h>
@@ -150,20 +151,6 @@ static void serve(struct churn *churn)
     thaw(churn);
 }
 
-/* One generation in both files, and the next one made ready between them: so the pair disagrees nearly all of
- * the time, and whoever copies it at any moment but a freeze is out of luck. */
-static BOOL write_pair(const wchar_t *directory, void **contents, unsigned long long generation)
-{
-    if (!ledger_write(directory, LEDGER_A, *contents))
-        return FALSE;
-    void *next = ledger_prepare(generation + 1);
-    Sleep(1);
-    BOOL ok = next && ledger_write(directory, LEDGER_B, *contents);
-    free(*contents);
-    *contents = next;
-    return ok;
-}
-
 static DWORD WINAPI write_forever(void *parameter)
 {
     struct churn *churn = parameter;
@@ -174,7 +161,7 @@ static DWORD WINAPI write_forever(void *parameter)
             Sleep(1);
         EnterCriticalSection(&churn->busy);
         BOOL stopped = WaitForSingleObject(churn->stop, 0) == WAIT_OBJECT_0;
-        ok = !stopped && write_pair(churn->directory, &contents, generation);
+        ok = !stopped && ledger_write_pair(churn->directory, &contents, generation);
         LeaveCriticalSection(&churn->busy);
         if (!ok && !stopped)
             complain(L"cannot write the ledgers in", churn->directory);
@@ -207,7 +194,7 @@ static int run(struct churn *churn)
             return complain(L"cannot lock", churn->lock);
     }
     void *contents = ledger_prepare(0);
-    if (!contents || !write_pair(churn->directory, &contents, 0))
+    if (!contents || !ledger_write_pair(churn->directory, &contents, 0))
         return complain(L"cannot write the ledgers in", churn->directory);
     free(contents);
     HANDLE writer = CreateThread(NULL, 0, write_forever, churn, 0, NULL);

@@ -7,7 +7,7 @@
 #define BLOCK_BYTES  4096
 #define BLOCKS       384
 #define LEDGER_BYTES (BLOCK_BYTES * BLOCKS + sizeof(uint64_t))
-#define CHUNK_BLOCKS 16
+#define CHUNK_BYTES  (16 * BLOCK_BYTES)
 
 static uint64_t mix(uint64_t value)
 {
@@ -34,27 +34,22 @@ static void fill(uint64_t *ledger, uint64_t generation)
     ledger[BLOCKS * words] = checksum;
 }
 
-static BOOL write_one(const wchar_t *directory, const wchar_t *name, const char *bytes)
+static HANDLE open_one(const wchar_t *directory, const wchar_t *name)
 {
     wchar_t path[MAX_PATH + 20];
     if (swprintf(path, ARRAYSIZE(path), L"%ls\\%ls", directory, name) < 0) {
         SetLastError(ERROR_FILENAME_EXCED_RANGE);
-        return FALSE;
+        return INVALID_HANDLE_VALUE;
     }
-    HANDLE file = CreateFileW(path, GENERIC_WRITE, FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE,
-                              NULL, OPEN_ALWAYS, 0, NULL);
-    if (file == INVALID_HANDLE_VALUE)
-        return FALSE;
-    BOOL ok = TRUE;
-    for (size_t at = 0; at < LEDGER_BYTES && ok;) {
-        size_t n =
-            LEDGER_BYTES - at < CHUNK_BLOCKS * BLOCK_BYTES ? LEDGER_BYTES - at : CHUNK_BLOCKS * BLOCK_BYTES;
-        DWORD written = 0;
-        ok = WriteFile(file, bytes + at, (DWORD)n, &written, NULL) && written > 0;
-        at += written;
-    }
-    CloseHandle(file);
-    return ok;
+    return CreateFileW(path, GENERIC_WRITE, FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE, NULL,
+                       OPEN_ALWAYS, 0, NULL);
+}
+
+static BOOL write_piece(HANDLE file, const char *bytes, size_t at)
+{
+    size_t n = LEDGER_BYTES - at < CHUNK_BYTES ? LEDGER_BYTES - at : CHUNK_BYTES;
+    DWORD written = 0;
+    return WriteFile(file, bytes + at, (DWORD)n, &written, NULL) && written == n;
 }
 
 void *ledger_prepare(unsigned long long generation)
@@ -67,9 +62,29 @@ void *ledger_prepare(unsigned long long generation)
     return ledger;
 }
 
-BOOL ledger_write(const wchar_t *directory, enum ledger which, const void *contents)
+BOOL ledger_write_pair(const wchar_t *directory, void **contents, unsigned long long generation)
 {
-    return write_one(directory, which == LEDGER_A ? L"ledger-a.bin" : L"ledger-b.bin", contents);
+    HANDLE a = open_one(directory, L"ledger-a.bin"), b = open_one(directory, L"ledger-b.bin");
+    BOOL ok = a != INVALID_HANDLE_VALUE && b != INVALID_HANDLE_VALUE;
+    void *next = NULL;
+    for (size_t at = 0; at < LEDGER_BYTES && ok; at += CHUNK_BYTES) {
+        ok = write_piece(a, *contents, at) && write_piece(b, *contents, at);
+        /* What takes time is done while the files are half written. */
+        if (ok && at == 0) {
+            next = ledger_prepare(generation + 1);
+            ok = next != NULL;
+            Sleep(1);
+        }
+    }
+    if (a != INVALID_HANDLE_VALUE)
+        CloseHandle(a);
+    if (b != INVALID_HANDLE_VALUE)
+        CloseHandle(b);
+    if (next) {
+        free(*contents);
+        *contents = next;
+    }
+    return ok;
 }
 
 /* -1: not readable, or torn. */

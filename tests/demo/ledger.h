@@ -9,12 +9,10 @@
 /* The contents of one generation, to be prepared ahead of its writing; free() it. NULL: out of memory. */
 void *ledger_prepare(unsigned long long generation);
 
-/* Rewrites one of the two in place. FALSE: GetLastError() says why. */
-enum ledger {
-    LEDGER_A,
-    LEDGER_B
-};
-BOOL ledger_write(const wchar_t *directory, enum ledger which, const void *contents);
+/* Rewrites both in place with *contents, piece by piece in turn, and replaces *contents by the generation
+ * after it. Both files are half old, half new at every moment but the last, so nobody copies them right by
+ * luck. FALSE: GetLastError() says why. */
+BOOL ledger_write_pair(const wchar_t *directory, void **contents, unsigned long long generation);
 
 /* TRUE if both are whole and of one generation. Says to out what it found. */
 BOOL ledger_check_pair(const wchar_t *directory, FILE *out);
