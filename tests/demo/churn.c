@@ -1,15 +1,20 @@
 /* churn: a busy program whose two files must always agree, and which takes part in VSS as a writer.
  *
  * churn DIR [--hook NAME] [--lock FILE] [--seconds N] [--manifest OUT --tree DIR]
- *     Rewrites DIR\ledger-a.bin and DIR\ledger-b.bin without a pause. They must carry the same generation and
- * the same contents, and do so only between two rounds, so whoever just copies them gets a pair that
- * disagrees.
+ *     Rewrites DIR\ledger-a.bin and DIR\ledger-b.bin without a pause. They must carry the same generation
+ *     and contents, and do so only between two rounds: whoever just copies them gets a pair that disagrees.
  *     --hook: is the writer for which the simulator's scenario says "hook=NAME" (tests/simulator/hook.h).
- *     --lock: holds FILE open without sharing. --manifest: at each freeze, the SHA-256 of every file below
- * the tree. Prints "ready" when it runs; ends after N seconds, at the event HOOK_STOP, or when standard input
- * ends. churn --check DIR Does the pair agree? 0 yes, 1 no. churn --verify OUT DIR Are the files of the
- * manifest in DIR, and no others? 0 yes, 1 no: each difference is a line. Whatever goes wrong otherwise ends
- * with 2. */
+ *     --lock: holds FILE open without sharing.
+ *     --manifest: at each freeze, lists the SHA-256 of every file below the tree.
+ *     Prints "ready" when it runs; ends after N seconds, at the event HOOK_STOP, or at the end of its input.
+ *
+ * churn --check DIR
+ *     Does the pair agree? 0 yes, 1 no.
+ *
+ * churn --verify OUT DIR
+ *     Are the files of the manifest in DIR, and no others? 0 yes, 1 no: each difference is a line.
+ *
+ * Whatever goes wrong otherwise ends with 2. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <wchar.h>
