@@ -1,35 +1,24 @@
 /* The golden vectors against our own decoder and encoder. They come from another encoder (generate.py). */
-#include <stdlib.h>
+#include <stdbool.h>
 #include <string.h>
 
 #include "proto/decode.h"
 #include "proto/frame.h"
 #include "tests/unit/cmocka_all.h"
-#include "tests/unit/proto_bytes.h"
+#include "tests/unit/vector_bytes.h"
 
 struct vector {
     const char *name;
-    const char *hex;
-    const char *repeat_hex;
-    unsigned repeat_times;
-    int from_client;
+    struct vector_bytes bytes;
+    bool from_client;
     const char *reason; /* NULL: sound */
     const char *field;
     uint32_t id;
 };
 
 static const struct vector vectors[] = {
-#include "proto_vectors.inc"
+#include "proto_messages.inc"
 };
-
-static void append_hex(struct bytes *bytes, const char *hex)
-{
-    for (; hex[0] != '\0'; hex += 2) {
-        const char digits[] = {hex[0], hex[1], '\0'};
-        uint8_t byte = (uint8_t)strtoul(digits, NULL, 16);
-        bytes_raw(bytes, &byte, 1);
-    }
-}
 
 static void check_refused(const struct vector *vector, const struct bytes *payload)
 {
@@ -67,11 +56,8 @@ static void test_vectors(void **state)
     assert_true(sizeof vectors / sizeof vectors[0] >= 40);
     for (size_t i = 0; i < sizeof vectors / sizeof vectors[0]; i++) {
         const struct vector *vector = &vectors[i];
-        struct bytes payload = {0};
         print_message("%s\n", vector->name);
-        append_hex(&payload, vector->hex);
-        for (unsigned j = 0; j < vector->repeat_times; j++)
-            append_hex(&payload, vector->repeat_hex);
+        struct bytes payload = vector_bytes_get(&vector->bytes);
         if (vector->reason != NULL)
             check_refused(vector, &payload);
         else

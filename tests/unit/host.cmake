@@ -1,0 +1,7 @@
+# The host's modules, one program each. They use Windows, so they are .exe files only.
+if(NOT WIN32)
+  return()
+endif()
+foreach(module access caller child config connection eventlog helper listener loop)
+  shadowpipe_add_unit_test(host_${module} SOURCES host_${module}.c LIBRARIES shadowpipe_host)
+endforeach()
