@@ -130,7 +130,7 @@ static struct broker *start_broker(struct host *host)
     return broker;
 }
 
-static void connect(struct broker *broker)
+static void connect_client(struct broker *broker)
 {
     static const struct caller caller = {.sid = "S-1-5-21-1-2-3-1001",
                                          .process_id = 4711,
@@ -197,7 +197,7 @@ static void play(const struct session *session, const struct bytes *all, const s
 {
     struct host host = {0};
     struct broker *broker = start_broker(&host);
-    connect(broker);
+    connect_client(broker);
     size_t at = 0;
     for (size_t i = 0; i < count && !host.disconnected; i++) {
         struct bytes piece = {0};
@@ -231,7 +231,7 @@ static void test_sessions(void **state)
         edges[count++] = all.size;
         play(session, &all, edges, count);
 
-        size_t *bytewise = calloc(all.size, sizeof *bytewise);
+        size_t *bytewise = calloc(all.size + 1, sizeof *bytewise);
         assert_non_null(bytewise);
         for (size_t j = 0; j < all.size; j++)
             bytewise[j] = j + 1;
