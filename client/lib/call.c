@@ -5,6 +5,10 @@
 
 #include "client/lib/error.h"
 
+enum {
+    TICK_MS = 500
+};
+
 /* ---- messages ---- */
 
 void message_free(struct message *message)
@@ -405,7 +409,11 @@ struct message *message_call(struct sp_client *client, const PB(Envelope) * requ
     free(bytes);
     if (!call)
         return NULL;
-    if (sp_call_wait(call, SP_FOREVER, NULL, NULL, error) != SP_WAIT_DONE) {
+    enum sp_wait waited;
+    while ((waited = sp_call_wait(call, used->on_tick ? TICK_MS : SP_FOREVER, NULL, NULL, error)) ==
+           SP_WAIT_PENDING)
+        used->on_tick(used->context);
+    if (waited != SP_WAIT_DONE) {
         sp_call_free(call);
         return NULL;
     }

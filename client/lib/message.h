@@ -19,7 +19,8 @@ typedef void message_handler(void *context, const PB(Envelope) * envelope);
 
 struct message_options {
     uint32_t timeout_ms;
-    message_handler *on_message; /* the frames before the final one; may be NULL */
+    message_handler *on_message;    /* the frames before the final one; may be NULL */
+    void (*on_tick)(void *context); /* now and then while nothing comes; may be NULL */
     void *context;
     struct sp_cancel *cancel;
 };

@@ -1,0 +1,125 @@
+#include "client/cli/command.h"
+
+#include <string.h>
+
+#include <windows.h>
+
+#include "client/cli/display.h"
+#include "client/cli/json.h"
+#include "client/cli/terminal.h"
+#include "client/lib/error.h"
+
+enum {
+    JSON_WRITERS_MAX = 64
+};
+
+uint32_t session_time_left(const struct session *session)
+{
+    uint64_t now = GetTickCount64();
+    if (session->deadline == UINT64_MAX)
+        return 0;
+    return now < session->deadline ? (uint32_t)(session->deadline - now) : 1;
+}
+
+bool session_connect(struct session *session, enum outcome *outcome)
+{
+    struct sp_connect_options options = {
+        .pipe = session->arguments->pipe, .client_name = "shadowpipe", .client_version = SP_VERSION};
+    struct sp_error *error = NULL;
+    options.timeout_ms = session_time_left(session);
+    session->client = sp_connect(&options, &error);
+    if (!session->client)
+        *outcome = session_fail(session, error);
+    return session->client != NULL;
+}
+
+enum outcome session_answer(struct session *session, const struct text *text, const struct text *json)
+{
+    const struct text *chosen = session->arguments->json ? json : text;
+    session->answered = true;
+    if (terminal_print(chosen))
+        return OUTCOME_DONE;
+    terminal_complain("shadowpipe: The result could not be written to standard output.\n");
+    return OUTCOME_FAILED;
+}
+
+static PB(WriterStatus) writer_to_message(const struct sp_writer *writer)
+{
+    PB(WriterStatus) status = SHADOWPIPE__V1__WRITER_STATUS__INIT;
+    status.writer_id = (char *)writer->writer_id;
+    status.instance_id = (char *)writer->instance_id;
+    status.name = (char *)writer->name;
+    status.state = (PB(WriterState))(writer->state + 1);
+    status.hresult = writer->hresult;
+    status.hresult_name = (char *)writer->hresult_name;
+    status.app_hresult = writer->app_hresult;
+    status.app_message = (char *)writer->app_message;
+    status.failed = writer->failed;
+    status.tolerated = writer->tolerated;
+    status.took_part = writer->took_part;
+    status.host_service = (char *)writer->host_service;
+    status.advice = (char *)writer->advice;
+    status.components = writer->components_count;
+    return status;
+}
+
+static PB(Phase) phase_value(const char *name)
+{
+    struct text full = {0};
+    text_format(&full, "PHASE_%s", name);
+    const ProtobufCEnumValue *value =
+        protobuf_c_enum_descriptor_get_value_by_name(&shadowpipe__v1__phase__descriptor, text_string(&full));
+    text_free(&full);
+    return value ? (PB(Phase))value->value : PB_PHASE(UNSPECIFIED);
+}
+
+void error_to_json(struct text *json, const struct sp_error *error)
+{
+    PB(Status) status = SHADOWPIPE__V1__STATUS__INIT;
+    PB(WriterStatus) writers[JSON_WRITERS_MAX];
+    PB(WriterStatus) * pointers[JSON_WRITERS_MAX];
+    status.code = (PB(Code))error->code;
+    status.reason = (char *)error->reason;
+    status.hresult = error->hresult;
+    status.hresult_name = (char *)error->hresult_name;
+    status.method = (char *)error->method;
+    status.phase = phase_value(error->phase);
+    status.volume = (char *)error->volume;
+    status.provider = (char *)error->provider;
+    status.limit_name = (char *)error->limit_name;
+    status.field = (char *)error->field;
+    status.message = (char *)error->message;
+    status.advice = (char *)error->advice;
+    status.retry = (PB(Retry))error->retry;
+    status.retryable = error->retry == SP_RETRY_SOON || error->retry == SP_RETRY_LATER;
+    status.retry_after_ms = error->retry_after_ms;
+    status.missing_prerequisite = (char *)error->missing_prerequisite;
+    status.attempts = error->attempts;
+    status.writers = pointers;
+    while (status.n_writers < error->writers_count && status.n_writers < JSON_WRITERS_MAX) {
+        writers[status.n_writers] = writer_to_message(&error->writers[status.n_writers]);
+        pointers[status.n_writers] = &writers[status.n_writers];
+        status.n_writers++;
+    }
+    text_add(json, "{\"error\":");
+    (void)json_add_message(json, &status.base);
+    text_add(json, "}");
+}
+
+enum outcome session_fail(struct session *session, struct sp_error *error)
+{
+    struct text text = {0};
+    display_error(&text, error);
+    terminal_complain(text_string(&text));
+    text_free(&text);
+    if (session->arguments->json && !session->answered) {
+        struct text json = {0};
+        error_to_json(&json, error);
+        text_add(&json, "\n");
+        (void)session_answer(session, NULL, &json);
+        text_free(&json);
+    }
+    enum outcome outcome = outcome_of((uint32_t)error->code, error->hresult != 0 || error->writers_count > 0);
+    sp_error_free(error);
+    return outcome;
+}

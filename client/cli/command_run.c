@@ -1,0 +1,267 @@
+/* run: take a snapshot, run a program on it, finish the backup by its exit code. */
+#include <stdlib.h>
+#include <string.h>
+
+#include <windows.h>
+
+#include "client/cli/child.h"
+#include "client/cli/display.h"
+#include "client/cli/job.h"
+#include "client/cli/json.h"
+#include "client/cli/mapping.h"
+#include "client/cli/terminal.h"
+#include "client/cli/wide.h"
+#include "client/lib/error.h"
+
+enum {
+    LOOK_MS = 500,
+    FULL_PATH_CHARS = 4096
+};
+
+/* How the program ended. */
+struct result {
+    bool ran;
+    uint32_t exit_code;
+    bool succeeded; /* by --ok-codes and --warn-codes */
+    bool warned;
+    bool lost; /* the service was gone before the program had ended */
+};
+
+static bool full_path(const char *path, struct text *full)
+{
+    wchar_t *wide = wide_from_utf8(path);
+    wchar_t *buffer = malloc(FULL_PATH_CHARS * sizeof *buffer);
+    DWORD length = wide && buffer ? GetFullPathNameW(wide, FULL_PATH_CHARS, buffer, NULL) : 0;
+    char *utf8 = length > 0 && length < FULL_PATH_CHARS ? utf8_from_wide(buffer) : NULL;
+    if (utf8)
+        text_add(full, utf8);
+    free(wide);
+    free(buffer);
+    free(utf8);
+    return full->size > 0;
+}
+
+/* ---- arguments and environment ---- */
+
+static void free_arguments(char **arguments, size_t count)
+{
+    for (size_t i = 0; arguments && i < count; i++)
+        free(arguments[i]);
+    free(arguments);
+}
+
+static struct sp_error *not_in_snapshot(const char *argument, const PB(SnapshotReply) * reply)
+{
+    struct text all = {0};
+    places_list_volumes(reply, &all);
+    struct sp_error *error =
+        error_create(SP_INVALID_ARGUMENT, "BAD_ARGUMENT", "Add its volume with -v.",
+                     "\"%s\" names a path that is not in the snapshot (of %s).", argument, text_string(&all));
+    text_free(&all);
+    return error;
+}
+
+/* The program's arguments with their snap: parts translated. */
+static char **translate(const struct arguments *arguments, const struct places *places,
+                        struct sp_error **error)
+{
+    size_t count = arguments->program_count;
+    char **translated = calloc(count + 1, sizeof *translated);
+    bool refers = false;
+    for (size_t i = 0; translated && i < count; i++) {
+        struct text text = {0};
+        text_add(&text, "");
+        bool found = places_argument(places, arguments->program[i], full_path, &text, &refers);
+        if (!found || text.failed) {
+            error_give(error,
+                       found ? error_no_memory() : not_in_snapshot(arguments->program[i], places->reply));
+            text_free(&text);
+            free_arguments(translated, count);
+            return NULL;
+        }
+        translated[i] = text.data;
+    }
+    if (!translated)
+        error_give(error, error_no_memory());
+    else if (!refers)
+        terminal_note(
+            "Warning: nothing on the command line refers to the snapshot. Unless %s uses the variables "
+            "SHADOWPIPE_..., it reads the live disk.",
+            arguments->program[0]);
+    return translated;
+}
+
+static void set_variable(void *context, const char *name, const char *value)
+{
+    bool *ok = context;
+    wchar_t *wide_name = wide_from_utf8(name);
+    wchar_t *wide_value = value ? wide_from_utf8(value) : NULL;
+    if (!wide_name || (value && !wide_value) || !SetEnvironmentVariableW(wide_name, wide_value))
+        *ok = false;
+    free(wide_name);
+    free(wide_value);
+}
+
+/* What an outer `run` has set must not be taken for this one's. SHADOWPIPE_PIPE stays. */
+static bool clear_old_variables(void)
+{
+    wchar_t *all = GetEnvironmentStringsW();
+    bool ok = all != NULL;
+    for (const wchar_t *at = all; at && *at; at += wcslen(at) + 1) {
+        char *variable = utf8_from_wide(at);
+        char *equals = variable ? strchr(variable, '=') : NULL;
+        if (equals) {
+            *equals = 0;
+            if (starts_ignoring_case(variable, "SHADOWPIPE_") &&
+                !equal_ignoring_case(variable, "SHADOWPIPE_PIPE"))
+                set_variable(&ok, variable, NULL);
+        }
+        free(variable);
+    }
+    if (all)
+        FreeEnvironmentStringsW(all);
+    return ok;
+}
+
+static bool set_environment(const struct places *places, struct sp_error **error)
+{
+    bool ok = clear_old_variables();
+    if (!places_environment(places, set_variable, &ok) || !ok) {
+        error_give(error,
+                   error_create(SP_INTERNAL, "WIN32", "", "The environment of the program cannot be set."));
+        return false;
+    }
+    return true;
+}
+
+/* ---- running ---- */
+
+static void wait_for_program(struct session *session, const struct child *child, struct result *result)
+{
+    while (!child_wait(child, LOOK_MS, &result->exit_code)) {
+        if (!result->lost && sp_wait_closed(session->client, 0)) {
+            result->lost = true;
+            terminal_complain(
+                "shadowpipe: The service ended the connection: the snapshot is gone, and what the "
+                "program still reads fails.\n");
+        }
+    }
+    result->ran = true;
+}
+
+static void judge(const struct arguments *arguments, bool is_robocopy, struct result *result)
+{
+    static const struct code_list zero = {.ranges = {{0, 0}}, .count = 1};
+    static const struct code_list robocopy = {.ranges = {{0, 7}}, .count = 1};
+    const struct code_list *ok = arguments->ok_codes ? &arguments->ok : is_robocopy ? &robocopy : &zero;
+    result->warned = codes_contain(&arguments->warn, result->exit_code);
+    result->succeeded = result->warned || codes_contain(ok, result->exit_code);
+    if (WaitForSingleObject(terminal_interrupted(), 0) == WAIT_OBJECT_0)
+        result->succeeded = false;
+    if (!result->succeeded)
+        terminal_note("the program ended with code %lu: the backup counts as failed.",
+                      (unsigned long)result->exit_code);
+    else if (result->warned)
+        terminal_note("Warning: the program ended with code %lu.", (unsigned long)result->exit_code);
+}
+
+static bool run_program(struct session *session, const struct places *places, struct result *result,
+                        struct sp_error **error)
+{
+    const struct arguments *arguments = session->arguments;
+    struct program program = {0};
+    struct child child;
+    char **translated = translate(arguments, places, error);
+    bool ok = translated && set_environment(places, error) &&
+              program_prepare(&program, translated, arguments->program_count, error) &&
+              child_start(&child, &program, arguments->json, error);
+    if (ok) {
+        terminal_leave_interrupts_to_child();
+        wait_for_program(session, &child, result);
+        child_free(&child);
+        judge(arguments, program.is_robocopy, result);
+    }
+    program_free(&program);
+    free_arguments(translated, arguments->program_count);
+    return ok;
+}
+
+/* ---- the end ---- */
+
+static void answer(struct session *session, const PB(SnapshotReply) * reply, const struct result *result,
+                   const PB(FinishReply) * finish)
+{
+    struct text json = {0};
+    if (!session->arguments->json || session->answered)
+        return;
+    text_add(&json, "{\"snapshot\":");
+    (void)json_add_message(&json, &reply->base);
+    text_format(&json, ",\"command\":{\"exitCode\":%lu,\"succeeded\":%s,\"warned\":%s},\"finish\":",
+                (unsigned long)result->exit_code, result->succeeded ? "true" : "false",
+                result->warned ? "true" : "false");
+    (void)json_add_message(&json, &finish->base);
+    text_add(&json, "}\n");
+    (void)session_answer(session, NULL, &json);
+    text_free(&json);
+}
+
+static enum outcome finish(struct session *session, const PB(SnapshotReply) * reply,
+                           const struct result *result)
+{
+    struct sp_error *error = NULL;
+    struct message *message = job_finish(session, reply, result->ran && result->succeeded, &error);
+    if (!message)
+        return session_fail(session, error);
+    if (result->ran)
+        answer(session, reply, result, message->envelope->finish_reply);
+    message_free(message);
+    return OUTCOME_DONE;
+}
+
+/* The program's own code, unless it ended well and something else did not. */
+static int exit_code(const struct result *result, enum outcome outcome)
+{
+    if (result->ran && (!result->succeeded || outcome == OUTCOME_DONE))
+        return (int)result->exit_code;
+    return OUTCOME_RUN_OFFSET + (int)outcome;
+}
+
+static int run_on(struct session *session, const PB(SnapshotReply) * reply)
+{
+    struct sp_error *error = NULL;
+    struct mapping mapping;
+    struct result result = {.ran = false};
+    enum outcome outcome = OUTCOME_DONE;
+    if (reply->n_uncovered > 0 || reply->n_warnings > 0) {
+        struct text text = {0};
+        display_snapshot(&text, reply);
+        terminal_complain(text_string(&text));
+        text_free(&text);
+    }
+    if (!mapping_make(&mapping, reply, session->arguments, &error)) {
+        outcome = session_fail(session, error);
+    } else {
+        if (!run_program(session, &mapping.places, &result, &error))
+            outcome = session_fail(session, error);
+        if (!mapping_undo(&mapping) && outcome == OUTCOME_DONE)
+            outcome = OUTCOME_FAILED;
+    }
+    enum outcome finished = finish(session, reply, &result);
+    if (outcome == OUTCOME_DONE)
+        outcome = finished;
+    if (outcome == OUTCOME_DONE && reply->n_uncovered > 0)
+        outcome = OUTCOME_PARTIAL;
+    return exit_code(&result, outcome);
+}
+
+int command_run(struct session *session)
+{
+    enum outcome outcome;
+    mapping_sweep();
+    struct message *reply = job_create(session, &outcome);
+    if (!reply)
+        return OUTCOME_RUN_OFFSET + (int)outcome;
+    int code = run_on(session, reply->envelope->snapshot_reply);
+    message_free(reply);
+    return code;
+}

@@ -1,0 +1,93 @@
+/* snapshot: take one, say where it is, hold it, finish. */
+#include <windows.h>
+
+#include "client/cli/display.h"
+#include "client/cli/job.h"
+#include "client/cli/json.h"
+#include "client/cli/mapping.h"
+#include "client/cli/terminal.h"
+#include "client/lib/error.h"
+
+enum {
+    LOOK_MS = 500
+};
+
+/* Waits as long as the snapshot is wanted. False: the connection ended, and with it the snapshot. */
+static bool hold(struct session *session)
+{
+    const struct arguments *arguments = session->arguments;
+    HANDLE line = arguments->hold ? NULL : terminal_wait_for_line();
+    HANDLE either[2] = {terminal_interrupted(), line};
+    uint64_t until = arguments->hold ? GetTickCount64() + arguments->hold_ms : UINT64_MAX;
+    if (line && terminal_has_console_input())
+        terminal_note("the snapshot is held until you press Enter.");
+    for (;;) {
+        uint64_t now = GetTickCount64();
+        uint64_t left = until > now ? until - now : 0;
+        DWORD result =
+            WaitForMultipleObjects(line ? 2 : 1, either, FALSE, left < LOOK_MS ? (DWORD)left : LOOK_MS);
+        if (sp_wait_closed(session->client, 0))
+            return false;
+        if (result != WAIT_TIMEOUT || GetTickCount64() >= until)
+            return true;
+    }
+}
+
+static void add_places(struct text *text, const struct mapping *mapping)
+{
+    for (size_t i = 0; i < mapping->count; i++)
+        text_format(text, "  %s is %s\n", mapping->items[i].root, mapping->items[i].target);
+}
+
+static enum outcome answer(struct session *session, const PB(SnapshotReply) * reply,
+                           const struct mapping *mapping)
+{
+    struct text text = {0};
+    struct text json = {0};
+    display_snapshot(&text, reply);
+    add_places(&text, mapping);
+    (void)json_add_message(&json, &reply->base);
+    text_add(&json, "\n");
+    enum outcome outcome = session_answer(session, &text, &json);
+    text_free(&text);
+    text_free(&json);
+    return outcome;
+}
+
+static enum outcome lost(struct session *session)
+{
+    return session_fail(session,
+                        error_create(SP_UNAVAILABLE, "CONNECTION_LOST", "See whether the service runs.",
+                                     "The service ended the connection; the snapshot is gone."));
+}
+
+static enum outcome hold_and_finish(struct session *session, const PB(SnapshotReply) * reply)
+{
+    struct sp_error *error = NULL;
+    struct mapping mapping;
+    bool mapped = mapping_make(&mapping, reply, session->arguments, &error);
+    enum outcome outcome = mapped ? answer(session, reply, &mapping) : session_fail(session, error);
+    if (mapped && outcome == OUTCOME_DONE && !hold(session))
+        outcome = lost(session);
+    if (mapped && !mapping_undo(&mapping) && outcome == OUTCOME_DONE)
+        outcome = OUTCOME_FAILED;
+    if (sp_wait_closed(session->client, 0))
+        return outcome == OUTCOME_DONE ? lost(session) : outcome;
+    struct message *finish = job_finish(session, reply, outcome == OUTCOME_DONE, &error);
+    if (!finish)
+        outcome = session_fail(session, error);
+    message_free(finish);
+    return outcome == OUTCOME_DONE && reply->n_uncovered > 0 ? OUTCOME_PARTIAL : outcome;
+}
+
+enum outcome command_snapshot(struct session *session)
+{
+    enum outcome outcome;
+    mapping_sweep();
+    struct message *reply = job_create(session, &outcome);
+    if (!reply)
+        return outcome;
+    outcome = hold_and_finish(session, reply->envelope->snapshot_reply);
+    message_free(reply);
+    return outcome;
+}

@@ -1,0 +1,195 @@
+#include "client/cli/guard.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "client/cli/drive_letter.h"
+#include "client/cli/link.h"
+#include "client/cli/places.h"
+#include "client/cli/record.h"
+#include "client/cli/text.h"
+#include "client/cli/wide.h"
+#include "client/lib/error.h"
+
+enum {
+    TRIES = 20,
+    TRY_PAUSE_MS = 250
+};
+
+bool guard_remove_place(const char *name, const char *target)
+{
+    bool is_letter = name[0] && name[1] == ':' && !name[2];
+    return is_letter ? drive_letter_unmap(name[0], target, NULL) : link_remove(name, NULL);
+}
+
+/* ---- the side that is guarded ---- */
+
+/* Starts the process with `input` as its standard input and no other handle of ours. */
+static bool start_process(HANDLE input, PROCESS_INFORMATION *process)
+{
+    wchar_t program[MAX_PATH];
+    wchar_t line[] = L"shadowpipe --guard";
+    STARTUPINFOEXW startup = {.StartupInfo = {.cb = sizeof startup, .dwFlags = STARTF_USESTDHANDLES}};
+    DWORD length = GetModuleFileNameW(NULL, program, ARRAYSIZE(program));
+    SIZE_T size = 0;
+    if (length == 0 || length >= ARRAYSIZE(program))
+        return false;
+    startup.StartupInfo.hStdInput = input;
+    InitializeProcThreadAttributeList(NULL, 1, 0, &size);
+    startup.lpAttributeList = malloc(size);
+    if (!startup.lpAttributeList)
+        return false;
+    /* No console and a group of its own: it lives on when the console closes. Out of the caller's job, where
+     * the job allows that: what kills the job would kill it too. */
+    DWORD flags = DETACHED_PROCESS | CREATE_NEW_PROCESS_GROUP | EXTENDED_STARTUPINFO_PRESENT;
+    bool ok = false;
+    if (InitializeProcThreadAttributeList(startup.lpAttributeList, 1, 0, &size)) {
+        ok = UpdateProcThreadAttribute(startup.lpAttributeList, 0, PROC_THREAD_ATTRIBUTE_HANDLE_LIST, &input,
+                                       sizeof input, NULL, NULL) &&
+             (CreateProcessW(program, line, NULL, NULL, TRUE, flags | CREATE_BREAKAWAY_FROM_JOB, NULL, NULL,
+                             &startup.StartupInfo, process) ||
+              CreateProcessW(program, line, NULL, NULL, TRUE, flags, NULL, NULL, &startup.StartupInfo,
+                             process));
+        DeleteProcThreadAttributeList(startup.lpAttributeList);
+    }
+    free(startup.lpAttributeList);
+    return ok;
+}
+
+bool guard_start(struct guard *guard, struct sp_error **error)
+{
+    HANDLE input = NULL;
+    PROCESS_INFORMATION process = {0};
+    guard->pipe = NULL;
+    bool ok = CreatePipe(&input, &guard->pipe, NULL, 0) &&
+              SetHandleInformation(input, HANDLE_FLAG_INHERIT, HANDLE_FLAG_INHERIT) &&
+              start_process(input, &process);
+    DWORD failure = GetLastError();
+    if (input)
+        CloseHandle(input);
+    if (ok) {
+        CloseHandle(process.hThread);
+        CloseHandle(process.hProcess);
+        return true;
+    }
+    guard_stop(guard);
+    error_give(error,
+               error_from_win32(failure, "CreateProcessW", "start the process that guards drive letters"));
+    return false;
+}
+
+static bool tell(struct guard *guard, const struct text *line)
+{
+    DWORD written = 0;
+    return guard->pipe && !line->failed &&
+           WriteFile(guard->pipe, line->data, (DWORD)line->size, &written, NULL) && written == line->size;
+}
+
+bool guard_add(struct guard *guard, const char *name, const char *target)
+{
+    struct text line = {0};
+    text_format(&line, "+%s\t%s\n", name, target);
+    bool ok = tell(guard, &line);
+    text_free(&line);
+    return ok;
+}
+
+void guard_forget(struct guard *guard, const char *name)
+{
+    struct text line = {0};
+    text_format(&line, "-%s\n", name);
+    (void)tell(guard, &line); /* if it does not hear of it, it finds nothing to remove */
+    text_free(&line);
+}
+
+void guard_stop(struct guard *guard)
+{
+    if (guard->pipe)
+        CloseHandle(guard->pipe);
+    guard->pipe = NULL;
+}
+
+/* ---- the guard itself ---- */
+
+struct guarded {
+    char *name; /* NULL: forgotten */
+    char *target;
+};
+
+struct watch {
+    struct guarded items[PLACES_MAX];
+    size_t count;
+};
+
+static char *copy(const char *string)
+{
+    size_t size = strlen(string) + 1;
+    char *made = malloc(size);
+    if (made)
+        memcpy(made, string, size);
+    return made;
+}
+
+static void forget(struct guarded *item)
+{
+    free(item->name);
+    free(item->target);
+    item->name = NULL;
+    item->target = NULL;
+}
+
+static void obey(struct watch *watch, char *line)
+{
+    char *tab = strchr(line, '\t');
+    if (line[0] == '+' && tab && watch->count < PLACES_MAX) {
+        *tab = 0;
+        struct guarded item = {copy(line + 1), copy(tab + 1)};
+        if (item.name && item.target)
+            watch->items[watch->count++] = item;
+        else
+            forget(&item);
+    } else if (line[0] == '-') {
+        for (size_t i = 0; i < watch->count; i++) {
+            if (watch->items[i].name && strcmp(watch->items[i].name, line + 1) == 0)
+                forget(&watch->items[i]);
+        }
+    }
+}
+
+static void remove_all(struct watch *watch)
+{
+    for (size_t i = 0; i < watch->count; i++) {
+        struct guarded *item = &watch->items[i];
+        bool gone = !item->name;
+        /* A program that still has the letter open may need a moment to die. */
+        for (int try = 0; !gone && try < TRIES; try++) {
+            if (try > 0)
+                Sleep(TRY_PAUSE_MS);
+            gone = guard_remove_place(item->name, item->target);
+        }
+        if (item->name && gone)
+            record_erase(item->name);
+        forget(item);
+    }
+}
+
+int guard_main(void)
+{
+    HANDLE input = GetStdHandle(STD_INPUT_HANDLE);
+    struct watch watch = {.count = 0};
+    struct text line = {0};
+    char c;
+    DWORD read;
+    while (ReadFile(input, &c, 1, &read, NULL) && read == 1) {
+        if (c != '\n') {
+            text_add_char(&line, c);
+            continue;
+        }
+        if (line.data && !line.failed)
+            obey(&watch, line.data);
+        text_clear(&line);
+    }
+    text_free(&line);
+    remove_all(&watch);
+    return 0;
+}

@@ -1,0 +1,15 @@
+/* What `snapshot` and `run` have in common: the request, its progress, and the end of the backup. */
+#ifndef SHADOWPIPE_CLIENT_CLI_JOB_H
+#define SHADOWPIPE_CLIENT_CLI_JOB_H
+
+#include "client/cli/command.h"
+
+/* Connects and takes the snapshot that the arguments ask for. NULL: the failure is reported, *outcome says
+ * what. */
+struct message *job_create(struct session *session, enum outcome *outcome);
+
+/* Ends the reading. NULL with *error. A writer that then failed, and warnings, are told. */
+struct message *job_finish(struct session *session, const PB(SnapshotReply) * snapshot, bool succeeded,
+                           struct sp_error **error);
+
+#endif

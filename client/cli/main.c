@@ -1,0 +1,109 @@
+/* shadowpipe.exe: reads the command line and runs the command. */
+#include <stdlib.h>
+#include <string.h>
+
+#include <windows.h>
+#include <shellapi.h>
+
+#include "client/cli/command.h"
+#include "client/cli/guard.h"
+#include "client/cli/terminal.h"
+#include "client/cli/wide.h"
+
+/* The arguments behind the program's name in UTF-8, not expanded: "X:\*" is for the program that gets it. */
+static char **read_arguments(size_t *count)
+{
+    int total = 0;
+    wchar_t **wide = CommandLineToArgvW(GetCommandLineW(), &total);
+    char **arguments = wide ? calloc((size_t)total + 1, sizeof *arguments) : NULL;
+    *count = 0;
+    for (int i = 1; arguments && i < total; i++) {
+        arguments[*count] = utf8_from_wide(wide[i]);
+        if (!arguments[*count])
+            exit(OUTCOME_FAILED);
+        (*count)++;
+    }
+    LocalFree(wide);
+    return arguments;
+}
+
+static int usage(const struct arguments *arguments, const struct text *problem)
+{
+    struct text text = {0};
+    const char *command = args_command_name(arguments->command);
+    text_format(&text, "shadowpipe: %s\n  What to do: see shadowpipe %s%s--help.\n", text_string(problem),
+                command, *command ? " " : "");
+    terminal_complain(text_string(&text));
+    text_free(&text);
+    return arguments->command == COMMAND_RUN ? OUTCOME_RUN_OFFSET + OUTCOME_USAGE : OUTCOME_USAGE;
+}
+
+static int print_help(const struct arguments *arguments)
+{
+    struct text text = {0};
+    if (arguments->help)
+        args_help(arguments->command, &text);
+    else
+        text_add(&text, "shadowpipe " SP_VERSION "\n");
+    bool ok = terminal_print(&text);
+    text_free(&text);
+    return ok ? OUTCOME_DONE : OUTCOME_FAILED;
+}
+
+static int run_command(const struct arguments *arguments)
+{
+    struct session session = {.arguments = arguments, .deadline = UINT64_MAX};
+    if (arguments->timeout_ms)
+        session.deadline = GetTickCount64() + arguments->timeout_ms;
+    session.cancel = sp_cancel_create();
+    if (!session.cancel || !terminal_catch_interrupts(session.cancel)) {
+        terminal_complain("shadowpipe: There is not enough memory.\n");
+        return OUTCOME_FAILED;
+    }
+    int code;
+    switch (arguments->command) {
+    case COMMAND_STATUS:
+        code = (int)command_status(&session);
+        break;
+    case COMMAND_SNAPSHOT:
+        code = (int)command_snapshot(&session);
+        break;
+    case COMMAND_RUN:
+        code = command_run(&session);
+        break;
+    default:
+        code = (int)command_list(&session);
+    }
+    sp_close(session.client);
+    terminal_done();
+    return code; /* the cancel object stays: an interrupt may still come */
+}
+
+int wmain(void);
+
+int wmain(void)
+{
+    size_t count;
+    char **argv = read_arguments(&count);
+    struct arguments arguments;
+    struct text problem = {0};
+    int code;
+    if (!argv)
+        return OUTCOME_FAILED;
+    SetErrorMode(SEM_FAILCRITICALERRORS);
+    if (count == 1 && strcmp(argv[0], "--guard") == 0)
+        code = guard_main();
+    else if (!args_parse(count, argv, &arguments, &problem))
+        code = usage(&arguments, &problem);
+    else if (arguments.help || arguments.version)
+        code = print_help(&arguments);
+    else {
+        terminal_set_quiet(arguments.quiet);
+        code = run_command(&arguments);
+    }
+    text_free(&problem);
+    for (size_t i = 0; i < count; i++)
+        free(argv[i]);
+    free(argv);
+    return code;
+}

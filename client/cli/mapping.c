@@ -1,0 +1,253 @@
+#include "client/cli/mapping.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "client/cli/display.h"
+#include "client/cli/drive_letter.h"
+#include "client/cli/link.h"
+#include "client/cli/record.h"
+#include "client/cli/terminal.h"
+#include "client/cli/wide.h"
+#include "client/lib/error.h"
+
+#define LETTER_MUTEX L"Local\\ShadowpipeLetters"
+
+enum {
+    LETTER_WAIT_MS = 30000
+};
+
+static bool sweep_place(const char *name, const char *target)
+{
+    bool gone = guard_remove_place(name, target);
+    if (gone)
+        terminal_note("took away %s, which a command that was killed had left.", name);
+    return gone;
+}
+
+void mapping_sweep(void)
+{
+    record_sweep(sweep_place);
+}
+
+static bool running_as_system(void)
+{
+    union {
+        TOKEN_USER user;
+        BYTE bytes[sizeof(TOKEN_USER) + SECURITY_MAX_SID_SIZE];
+    } info;
+    HANDLE token;
+    DWORD size;
+    if (!OpenProcessToken(GetCurrentProcess(), TOKEN_QUERY, &token))
+        return false;
+    bool is_system = GetTokenInformation(token, TokenUser, &info, sizeof info, &size) &&
+                     IsWellKnownSid(info.user.User.Sid, WinLocalSystemSid);
+    CloseHandle(token);
+    return is_system;
+}
+
+static void item_free(struct mapped *item)
+{
+    free(item->name);
+    free(item->root);
+    memset(item, 0, sizeof *item);
+}
+
+/* Takes `name` and `root` over, which text_free would have freed. */
+static bool add_item(struct mapping *mapping, const PB(Snapshot) * volume, struct text *name,
+                     struct text *root)
+{
+    if (name->failed || root->failed || !name->data || !root->data) {
+        text_free(name);
+        text_free(root);
+        return false;
+    }
+    mapping->items[mapping->count++] = (struct mapped){name->data, root->data, volume->device};
+    mapping->places.items[mapping->places.count++] = (struct place){volume, root->data};
+    return true;
+}
+
+/* The last item was not made after all. */
+static void drop_last(struct mapping *mapping)
+{
+    struct mapped *item = &mapping->items[--mapping->count];
+    mapping->places.count--;
+    guard_forget(&mapping->guard, item->name);
+    record_erase(item->name);
+    item_free(item);
+}
+
+/* Writes down what is about to be mapped, for the guard and for later commands. */
+static bool announce(struct mapping *mapping, struct sp_error **error)
+{
+    const struct mapped *item = &mapping->items[mapping->count - 1];
+    if (!mapping->guard.pipe && !guard_start(&mapping->guard, error))
+        return false;
+    if (guard_add(&mapping->guard, item->name, item->target) && record_write(item->name, item->target))
+        return true;
+    error_give(error, error_from_win32(GetLastError(), "WriteFile", "write down which drive letter is used"));
+    return false;
+}
+
+static const PB(Snapshot) * find_volume(const PB(SnapshotReply) * reply, const char *name, const char *option,
+                                        struct sp_error **error)
+{
+    const PB(Snapshot) *volume = places_find_volume(reply, name);
+    if (!volume) {
+        struct text all = {0};
+        places_list_volumes(reply, &all);
+        error_give(error, error_create(SP_INVALID_ARGUMENT, "BAD_ARGUMENT", "Add the volume with -v.",
+                                       "--%s names %s, which is not in the snapshot (of %s).", option, name,
+                                       text_string(&all)));
+        text_free(&all);
+    }
+    return volume;
+}
+
+static bool map_letter(struct mapping *mapping, const PB(Snapshot) * volume, const char *target,
+                       struct sp_error **error)
+{
+    char letter = *target == '*' ? drive_letter_find_free() : (char)(*target & ~0x20);
+    if (!letter || !drive_letter_is_free(letter)) {
+        error_give(error,
+                   error_create(SP_ALREADY_EXISTS, "BAD_ARGUMENT", "Use another letter, or VOLUME=*.",
+                                letter ? "The drive letter %c: is in use." : "No drive letter is free%c",
+                                letter ? letter : '.'));
+        return false;
+    }
+    struct text name = {0};
+    struct text root = {0};
+    text_format(&name, "%c:", letter);
+    text_format(&root, "%c:\\", letter);
+    if (!add_item(mapping, volume, &name, &root)) {
+        error_give(error, error_no_memory());
+        return false;
+    }
+    if (announce(mapping, error) && drive_letter_map(letter, volume->device, error))
+        return true;
+    drop_last(mapping);
+    return false;
+}
+
+/* Nobody else may take the letter between the look and the definition. */
+static bool map_letter_alone(struct mapping *mapping, const PB(Snapshot) * volume, const char *target,
+                             struct sp_error **error)
+{
+    HANDLE mutex = CreateMutexW(NULL, FALSE, LETTER_MUTEX);
+    if (mutex)
+        WaitForSingleObject(mutex, LETTER_WAIT_MS);
+    bool ok = map_letter(mapping, volume, target, error);
+    if (mutex) {
+        ReleaseMutex(mutex);
+        CloseHandle(mutex);
+    }
+    return ok;
+}
+
+/* The full path without a backslash at the end. */
+static bool full_directory(const char *path, struct text *full)
+{
+    wchar_t buffer[2048];
+    wchar_t *wide = wide_from_utf8(path);
+    DWORD length = wide ? GetFullPathNameW(wide, ARRAYSIZE(buffer), buffer, NULL) : 0;
+    free(wide);
+    if (length == 0 || length >= ARRAYSIZE(buffer))
+        return false;
+    while (length > 3 && buffer[length - 1] == L'\\')
+        buffer[--length] = 0;
+    char *utf8 = utf8_from_wide(buffer);
+    if (utf8)
+        text_add(full, utf8);
+    free(utf8);
+    return utf8 != NULL;
+}
+
+static bool map_link(struct mapping *mapping, const PB(Snapshot) * volume, const char *target,
+                     struct sp_error **error)
+{
+    struct text name = {0};
+    struct text root = {0};
+    bool ok = full_directory(target, &name);
+    text_format(&root, "%s\\", text_string(&name));
+    if (!ok || !add_item(mapping, volume, &name, &root)) {
+        if (!ok) {
+            text_free(&name);
+            text_free(&root);
+        }
+        error_give(error, error_create(SP_INVALID_ARGUMENT, "BAD_ARGUMENT", "", "%s is not a path.", target));
+        return false;
+    }
+    const char *path = mapping->items[mapping->count - 1].name;
+    if (announce(mapping, error) && link_create(path, volume->device_root, error))
+        return true;
+    drop_last(mapping);
+    return false;
+}
+
+static bool map_one(struct mapping *mapping, const char *value, bool is_mount, struct sp_error **error)
+{
+    const PB(SnapshotReply) *reply = mapping->places.reply;
+    const PB(Snapshot) *volume = NULL;
+    char *name;
+    char *target;
+    if (!args_split_target(value, is_mount, &name, &target)) {
+        error_give(error, error_no_memory());
+        return false;
+    }
+    if (*name)
+        volume = find_volume(reply, name, is_mount ? "mount" : "as", error);
+    else if (reply->n_volumes == 1)
+        volume = reply->volumes[0];
+    else
+        error_give(error, error_create(SP_INVALID_ARGUMENT, "BAD_ARGUMENT", "Write --mount C:=DIR.",
+                                       "--mount %s does not say which of the volumes is meant.", value));
+    bool ok = volume && (is_mount ? map_link(mapping, volume, target, error)
+                                  : map_letter_alone(mapping, volume, target, error));
+    free(name);
+    free(target);
+    return ok;
+}
+
+bool mapping_make(struct mapping *mapping, const PB(SnapshotReply) * reply, const struct arguments *arguments,
+                  struct sp_error **error)
+{
+    memset(mapping, 0, sizeof *mapping);
+    mapping->places.reply = reply;
+    bool ok = true;
+    for (size_t i = 0; ok && i < arguments->as.count; i++)
+        ok = map_one(mapping, arguments->as.items[i], false, error);
+    for (size_t i = 0; ok && i < arguments->mounts.count; i++)
+        ok = map_one(mapping, arguments->mounts.items[i], true, error);
+    if (!ok)
+        (void)mapping_undo(mapping);
+    else if (arguments->as.count > 0 && running_as_system())
+        terminal_note("this runs as SYSTEM, whose drive letters everybody on the machine sees.");
+    return ok;
+}
+
+bool mapping_undo(struct mapping *mapping)
+{
+    bool all = true;
+    while (mapping->count > 0) {
+        struct mapped *item = &mapping->items[--mapping->count];
+        struct sp_error *error = NULL;
+        bool is_letter = strlen(item->name) == 2;
+        bool gone = is_letter ? drive_letter_unmap(item->name[0], item->target, &error)
+                              : link_remove(item->name, &error);
+        if (gone) {
+            record_erase(item->name);
+            guard_forget(&mapping->guard, item->name);
+        } else {
+            struct text text = {0};
+            display_error(&text, error);
+            terminal_complain(text_string(&text));
+            text_free(&text);
+            sp_error_free(error);
+            all = false;
+        }
+        item_free(item);
+    }
+    mapping->places.count = 0;
+    guard_stop(&mapping->guard);
+    return all;
+}

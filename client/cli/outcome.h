@@ -1,0 +1,23 @@
+/* Which exit code a failure becomes. */
+#ifndef SHADOWPIPE_CLIENT_CLI_OUTCOME_H
+#define SHADOWPIPE_CLIENT_CLI_OUTCOME_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum outcome {
+    OUTCOME_DONE = 0,
+    OUTCOME_FAILED = 1,
+    OUTCOME_USAGE = 2,
+    OUTCOME_NO_SERVICE = 3,
+    OUTCOME_NOT_PERMITTED = 4,
+    OUTCOME_VSS_FAILED = 5,
+    OUTCOME_DEADLINE = 6,
+    OUTCOME_PARTIAL = 7,
+    OUTCOME_RUN_OFFSET = 119 /* `run` adds it to its own failures: 120 to 126 */
+};
+
+/* `code` is a google.rpc.Code, `from_vss` whether the error carries an HRESULT or failed writers. */
+enum outcome outcome_of(uint32_t code, bool from_vss);
+
+#endif

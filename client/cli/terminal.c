@@ -1,0 +1,244 @@
+#include "client/cli/terminal.h"
+
+#include <process.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "client/cli/display.h"
+#include "client/cli/wide.h"
+#include "client/lib/shadowpipe.h"
+
+enum {
+    LINE_COLUMNS = 120,
+    CLEAN_UP_MS = 30000
+};
+
+static bool quiet;
+
+/* ---- writing ---- */
+
+static bool is_console(HANDLE handle)
+{
+    DWORD mode;
+    return GetConsoleMode(handle, &mode);
+}
+
+static bool write_console(HANDLE console, const char *string)
+{
+    wchar_t *wide = wide_from_utf8(string);
+    if (!wide)
+        return false;
+    size_t left = wcslen(wide);
+    const wchar_t *at = wide;
+    bool ok = true;
+    while (ok && left > 0) {
+        DWORD written = 0;
+        DWORD part = left < 8192 ? (DWORD)left : 8192; /* older consoles refuse much more at once */
+        ok = WriteConsoleW(console, at, part, &written, NULL) && written > 0;
+        at += written;
+        left -= written;
+    }
+    free(wide);
+    return ok;
+}
+
+static bool write_handle(DWORD which, const char *string, size_t size)
+{
+    HANDLE handle = GetStdHandle(which);
+    if (is_console(handle))
+        return write_console(handle, string);
+    while (size > 0) {
+        DWORD written = 0;
+        DWORD part = size < 65536 ? (DWORD)size : 65536;
+        if (!WriteFile(handle, string, part, &written, NULL) || written == 0)
+            return false;
+        string += written;
+        size -= written;
+    }
+    return true;
+}
+
+bool terminal_print(const struct text *text)
+{
+    terminal_clear_progress();
+    return !text->failed && write_handle(STD_OUTPUT_HANDLE, text_string(text), text->size);
+}
+
+void terminal_complain(const char *string)
+{
+    terminal_clear_progress();
+    (void)write_handle(STD_ERROR_HANDLE, string,
+                       strlen(string)); /* there is nowhere to say that this failed */
+}
+
+void terminal_note(const char *format, ...)
+{
+    struct text text = {0};
+    va_list arguments;
+    if (quiet)
+        return;
+    text_add(&text, "shadowpipe: ");
+    va_start(arguments, format);
+    text_format_list(&text, format, arguments);
+    va_end(arguments);
+    text_add(&text, "\n");
+    terminal_complain(text_string(&text));
+    text_free(&text);
+}
+
+void terminal_set_quiet(bool is_quiet)
+{
+    quiet = is_quiet;
+}
+
+/* ---- progress ---- */
+
+static struct {
+    bool shown;        /* a line stands on the console */
+    PB(Progress) last; /* without its strings */
+    ULONGLONG last_at; /* GetTickCount64 */
+} progress_line;
+
+static void draw(const PB(Progress) * progress)
+{
+    struct text text = {0};
+    text_add(&text, "\r");
+    display_progress(&text, progress);
+    text_pad(&text, 1, LINE_COLUMNS - 1);
+    /* Longer than a console line it would scroll. Cut between characters. */
+    size_t size = text.size < LINE_COLUMNS ? text.size : LINE_COLUMNS;
+    while (size > 1 && text.data && ((unsigned char)text.data[size] & 0xC0) == 0x80)
+        size--;
+    if (text.data) {
+        text.data[size] = 0;
+        (void)write_handle(STD_ERROR_HANDLE, text.data, size);
+    }
+    text_free(&text);
+    progress_line.shown = true;
+}
+
+void terminal_clear_progress(void)
+{
+    struct text text = {0};
+    if (!progress_line.shown)
+        return;
+    progress_line.shown = false;
+    text_add(&text, "\r");
+    text_pad(&text, 1, LINE_COLUMNS - 1);
+    text_add(&text, "\r");
+    (void)write_handle(STD_ERROR_HANDLE, text_string(&text), text.size);
+    text_free(&text);
+}
+
+void terminal_progress(const PB(Progress) * progress)
+{
+    bool news = progress->phase != progress_line.last.phase ||
+                progress->queue_position != progress_line.last.queue_position ||
+                progress->waiting_for != progress_line.last.waiting_for ||
+                progress->attempt != progress_line.last.attempt || progress_line.last_at == 0;
+    progress_line.last = *progress;
+    progress_line.last.writer = (char *)protobuf_c_empty_string;
+    progress_line.last.hold_token = (char *)protobuf_c_empty_string;
+    progress_line.last_at = GetTickCount64();
+    if (quiet)
+        return;
+    if (is_console(GetStdHandle(STD_ERROR_HANDLE))) {
+        draw(progress);
+    } else if (news) {
+        struct text text = {0};
+        display_progress(&text, progress);
+        terminal_note("%s", text_string(&text));
+        text_free(&text);
+    }
+}
+
+void terminal_tick(void)
+{
+    if (!progress_line.shown)
+        return;
+    PB(Progress) now = progress_line.last;
+    now.elapsed_ms += (uint32_t)(GetTickCount64() - progress_line.last_at);
+    draw(&now);
+}
+
+/* ---- interrupts ---- */
+
+static struct {
+    HANDLE event;
+    HANDLE done;
+    struct sp_cancel *cancel;
+    volatile LONG count;
+    volatile LONG left_to_child;
+} interrupts;
+
+static BOOL WINAPI on_interrupt(DWORD kind)
+{
+    LONG count = InterlockedIncrement(&interrupts.count);
+    if (kind == CTRL_C_EVENT || kind == CTRL_BREAK_EVENT) {
+        if (count > 1 && !interrupts.left_to_child)
+            return FALSE; /* the service cleans up after us */
+        sp_cancel_now(interrupts.cancel);
+        SetEvent(interrupts.event);
+        return TRUE;
+    }
+    /* The console closes or the user logs off: when this returns, the process is ended. */
+    sp_cancel_now(interrupts.cancel);
+    SetEvent(interrupts.event);
+    WaitForSingleObject(interrupts.done, CLEAN_UP_MS);
+    return TRUE;
+}
+
+bool terminal_catch_interrupts(struct sp_cancel *cancel)
+{
+    interrupts.cancel = cancel;
+    interrupts.event = CreateEventW(NULL, TRUE, FALSE, NULL);
+    interrupts.done = CreateEventW(NULL, TRUE, FALSE, NULL);
+    return cancel && interrupts.event && interrupts.done && SetConsoleCtrlHandler(on_interrupt, TRUE);
+}
+
+HANDLE terminal_interrupted(void)
+{
+    return interrupts.event;
+}
+
+void terminal_leave_interrupts_to_child(void)
+{
+    InterlockedExchange(&interrupts.left_to_child, 1);
+}
+
+void terminal_done(void)
+{
+    if (interrupts.done)
+        SetEvent(interrupts.done);
+}
+
+/* ---- standard input ---- */
+
+bool terminal_has_console_input(void)
+{
+    return is_console(GetStdHandle(STD_INPUT_HANDLE));
+}
+
+static unsigned __stdcall read_line(void *event)
+{
+    HANDLE input = GetStdHandle(STD_INPUT_HANDLE);
+    char c = 0;
+    DWORD read;
+    while (c != '\n' && ReadFile(input, &c, 1, &read, NULL) && read == 1)
+        ;
+    SetEvent(event);
+    return 0;
+}
+
+HANDLE terminal_wait_for_line(void)
+{
+    HANDLE event = CreateEventW(NULL, TRUE, FALSE, NULL);
+    HANDLE thread = event ? (HANDLE)_beginthreadex(NULL, 0, read_line, event, 0, NULL) : NULL;
+    if (thread) {
+        CloseHandle(thread);
+        return event;
+    }
+    if (event)
+        CloseHandle(event);
+    return NULL;
+}
