@@ -79,18 +79,32 @@ static void drop_instance(struct listener_instance *instance)
 
 static void connect_done(struct loop_operation *operation, DWORD error, DWORD bytes);
 
+static bool client_came_and_went(DWORD error)
+{
+    return error == ERROR_NO_DATA || error == ERROR_BROKEN_PIPE;
+}
+
 /* Waits for a client on an instance that has a pipe. A client may have come, and even gone, already. */
-static void wait_for_client(struct listener_instance *instance)
+static bool wait_for_client(struct listener_instance *instance)
 {
     struct listener *listener = instance->listener;
     OVERLAPPED *overlapped = loop_prepare(&instance->connect, connect_done);
     instance->connecting = true;
-    if (!win32.connect_named_pipe(instance->pipe, overlapped)) {
-        DWORD error = GetLastError();
-        if (error != ERROR_IO_PENDING) {
-            loop_defer(listener->loop, &instance->connect, error); /* a failed call queues no completion */
-        }
+    if (win32.connect_named_pipe(instance->pipe, overlapped)) {
+        return true;
     }
+    DWORD error = GetLastError();
+    if (error == ERROR_IO_PENDING) {
+        return true;
+    }
+    if (error == ERROR_PIPE_CONNECTED || client_came_and_went(error)) {
+        loop_defer(listener->loop, &instance->connect, error); /* a failed call queues no completion */
+        return true;
+    }
+    instance->connecting = false;
+    drop_instance(instance);
+    retry_later(listener, "accepting", error);
+    return false;
 }
 
 static bool open_instance(struct listener_instance *instance)
@@ -109,8 +123,7 @@ static bool open_instance(struct listener_instance *instance)
         return false;
     }
     instance->pipe = pipe;
-    wait_for_client(instance);
-    return true;
+    return wait_for_client(instance);
 }
 
 static void connect_done(struct loop_operation *operation, DWORD error, DWORD bytes)

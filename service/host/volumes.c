@@ -107,6 +107,9 @@ static void add_names(struct volume_list *list, struct host_volume *volume, cons
         return;
     }
     for (const wchar_t *name = names; *name != L'\0'; name += wcslen(name) + 1) {
+        if (volume->drive_type == DRIVE_UNKNOWN) {
+            volume->drive_type = GetDriveTypeW(name); /* Wine does not know it by the volume's own name */
+        }
         if (!add_name(list, volume, name)) {
             break;
         }
@@ -150,8 +153,8 @@ static void enumerate_by_guid(struct volume_list *list)
     do {
         struct host_volume *volume = add_volume(list, guid_path);
         if (volume != NULL) {
-            add_names(list, volume, guid_path);
             describe(list, volume, guid_path);
+            add_names(list, volume, guid_path);
         }
     } while (list->failure[0] == '\0' && FindNextVolumeW(search, guid_path, ARRAYSIZE(guid_path)));
     DWORD error = GetLastError();

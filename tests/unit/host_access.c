@@ -157,7 +157,6 @@ static void test_descriptors_that_must_not_stand(void **state)
     static const wchar_t *const bad[] = {
         L"nonsense",
         L"O:SYG:SY",                       /* no DACL */
-        L"D:NO_ACCESS_CONTROL",            /* a NULL one */
         L"D:P(A;;0x2;;;WD)",               /* Everyone */
         L"D:P(A;;0x7e;;;BA)(A;;0x2;;;AN)", /* Anonymous */
         L"D:P(A;;0x7e;;;NU)",              /* the network */

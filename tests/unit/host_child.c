@@ -1,0 +1,256 @@
+/* The program is its own requester: started with --requester it does what the library's name tells it. */
+#include "host_support.h"
+
+#include <stdlib.h>
+
+#include "service/host/child.h"
+#include "service/host/volumes.h"
+#include "service/host/win32_api.h"
+
+enum {
+    CHILD_EXIT_CODE = 42
+};
+
+static struct win32_api real;
+static struct loop loop;
+static struct helper helper;
+static struct children children;
+static uint32_t started_id;
+static int exits;
+static uint32_t exit_code;
+static char exit_failure[CHILD_FAILURE_CHARS];
+
+static struct {
+    DWORD flags;
+    BOOL inherit;
+    wchar_t command[2048];
+    bool has_list;
+    bool quoted;
+} created;
+
+static BOOL WINAPI spy_create(LPCWSTR application, LPWSTR command, LPSECURITY_ATTRIBUTES process,
+                              LPSECURITY_ATTRIBUTES thread, BOOL inherit, DWORD flags, LPVOID environment,
+                              LPCWSTR directory, LPSTARTUPINFOW startup, LPPROCESS_INFORMATION information)
+{
+    created.flags = flags;
+    created.inherit = inherit;
+    wcsncpy(created.command, command, ARRAYSIZE(created.command) - 1);
+    created.has_list =
+        startup->cb == sizeof(STARTUPINFOEXW) && ((STARTUPINFOEXW *)startup)->lpAttributeList != NULL;
+    return CreateProcessW(application, command, process, thread, inherit, flags, environment, directory,
+                          startup, information);
+}
+
+static BOOL WINAPI refuse_create(LPCWSTR application, LPWSTR command, LPSECURITY_ATTRIBUTES process,
+                                 LPSECURITY_ATTRIBUTES thread, BOOL inherit, DWORD flags, LPVOID environment,
+                                 LPCWSTR directory, LPSTARTUPINFOW startup, LPPROCESS_INFORMATION information)
+{
+    (void)application, (void)command, (void)process, (void)thread, (void)inherit, (void)flags;
+    (void)environment, (void)directory, (void)startup, (void)information;
+    SetLastError(ERROR_ACCESS_DENIED);
+    return FALSE;
+}
+
+static void on_started(void *context, uint64_t requester, uint32_t process_id)
+{
+    assert_ptr_equal(context, &children);
+    assert_int_equal(requester, 5);
+    assert_int_equal(exits, 0);
+    started_id = process_id;
+}
+
+static void on_exited(void *context, uint64_t requester, uint32_t code, const char *failure)
+{
+    assert_ptr_equal(context, &children);
+    assert_int_equal(requester, 5);
+    exits++;
+    exit_code = code;
+    snprintf(exit_failure, sizeof exit_failure, "%s", failure != NULL ? failure : "");
+}
+
+static int set_up(void **state)
+{
+    (void)state;
+    real = win32;
+    win32.create_process = spy_create;
+    started_id = 0;
+    exits = 0;
+    memset(&created, 0, sizeof created);
+    children = (struct children){
+        .loop = &loop, .helper = &helper, .started = on_started, .exited = on_exited, .context = &children};
+    return loop_init(&loop) == ERROR_SUCCESS && helper_start(&helper, &loop) == ERROR_SUCCESS ? 0 : -1;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    helper_stop(&helper, SUPPORT_LIMIT_MS);
+    children_free(&children);
+    loop_free(&loop);
+    win32 = real;
+    return 0;
+}
+
+static struct requester_arguments arguments_for(const wchar_t *behaviour)
+{
+    struct requester_arguments arguments = {.magic = HANDOFF_MAGIC,
+                                            .orphan_grace_ms = 1234,
+                                            .must_be_simulator = 1,
+                                            .pipe_name = L"\\\\.\\pipe\\x"};
+    memset(arguments.secret, 0xa5, sizeof arguments.secret);
+    wcscpy(arguments.vss_library, behaviour);
+    return arguments;
+}
+
+static void test_the_handoff_arrives_and_the_exit_is_seen(void **state)
+{
+    (void)state;
+    struct requester_arguments arguments = arguments_for(L"check");
+    child_start(&children, 5, &arguments);
+    SERVE_UNTIL(&loop, exits == 1);
+    assert_int_not_equal(started_id, 0);
+    assert_int_equal(exit_code, CHILD_EXIT_CODE);
+    assert_string_equal(exit_failure, "");
+    assert_null(children.first);
+}
+
+static void test_how_the_process_is_started(void **state)
+{
+    (void)state;
+    struct requester_arguments arguments = arguments_for(L"check");
+    child_start(&children, 5, &arguments);
+    SERVE_UNTIL(&loop, exits == 1);
+    assert_true(created.inherit);
+    assert_true(created.has_list); /* nothing but the hand-off is inherited */
+    assert_true(created.flags & EXTENDED_STARTUPINFO_PRESENT);
+    assert_false(created.flags & CREATE_BREAKAWAY_FROM_JOB);
+    assert_int_equal(created.command[0], L'"');
+    assert_non_null(wcsstr(created.command, L"\" --requester "));
+    assert_null(wcsstr(created.command, L"a5a5"));
+}
+
+static void test_a_process_is_killed(void **state)
+{
+    (void)state;
+    struct requester_arguments arguments = arguments_for(L"sleep");
+    child_start(&children, 5, &arguments);
+    SERVE_UNTIL(&loop, started_id != 0);
+    child_kill(&children, 5);
+    SERVE_UNTIL(&loop, exits == 1);
+    assert_int_equal(exit_code, CHILD_KILLED_EXIT_CODE);
+    child_kill(&children, 5); /* nobody there: no harm */
+}
+
+static void test_a_process_is_killed_while_it_is_being_started(void **state)
+{
+    (void)state;
+    struct requester_arguments arguments = arguments_for(L"sleep");
+    child_start(&children, 5, &arguments);
+    child_kill(&children, 5);
+    SERVE_UNTIL(&loop, exits == 1);
+    assert_int_equal(exit_code, CHILD_KILLED_EXIT_CODE);
+}
+
+static void test_a_start_that_fails_says_why(void **state)
+{
+    (void)state;
+    struct requester_arguments arguments = arguments_for(L"check");
+    win32.create_process = refuse_create;
+    child_start(&children, 5, &arguments);
+    assert_int_equal(exits, 0);
+    SERVE_UNTIL(&loop, exits == 1);
+    assert_int_equal(started_id, 0);
+    assert_non_null(strstr(exit_failure, "CreateProcess failed"));
+}
+
+static void test_a_helper_that_takes_nothing(void **state)
+{
+    (void)state;
+    struct requester_arguments arguments = arguments_for(L"check");
+    helper_stop(&helper, SUPPORT_LIMIT_MS);
+    child_start(&children, 5, &arguments);
+    child_kill(&children, 5);
+    assert_int_equal(exits, 0);
+    SERVE_UNTIL(&loop, exits == 1);
+    assert_string_not_equal(exit_failure, "");
+}
+
+static void test_a_handoff_that_is_none(void **state)
+{
+    (void)state;
+    struct requester_arguments arguments;
+    HANDLE read_end;
+    HANDLE write_end;
+    DWORD written;
+    assert_true(CreatePipe(&read_end, &write_end, NULL, 0));
+    assert_true(WriteFile(write_end, "short", 5, &written, NULL));
+    CloseHandle(write_end);
+    assert_int_not_equal(handoff_read(read_end, &arguments), ERROR_SUCCESS);
+
+    struct requester_arguments wrong = arguments_for(L"check");
+    wrong.magic++;
+    assert_true(CreatePipe(&read_end, &write_end, NULL, 2 * sizeof wrong));
+    assert_int_equal(handoff_write(write_end, &wrong), ERROR_SUCCESS);
+    CloseHandle(write_end);
+    assert_int_equal(handoff_read(read_end, &arguments), ERROR_INVALID_DATA);
+}
+
+static void test_volumes_have_names(void **state)
+{
+    (void)state;
+    struct volume_list list;
+    bool found = false;
+    volumes_enumerate(&list);
+    assert_string_equal(list.failure, "");
+    for (size_t i = 0; i < list.count; i++) {
+        const struct host_volume *volume = &list.volumes[i];
+        assert_int_equal(strncmp(volume->guid_path, "\\\\?\\Volume{", 11), 0);
+        for (size_t k = 0; k < volume->names_count; k++) {
+            if (_stricmp(volume->names[k], "C:\\") == 0) {
+                found = true;
+                assert_int_equal(volume->drive_type, DRIVE_FIXED);
+                assert_true(volume->total_bytes >= volume->free_bytes);
+                assert_non_null(volume->file_system);
+            }
+        }
+    }
+    assert_true(found);
+    volumes_free(&list);
+}
+
+static int be_requester(const char *handle)
+{
+    struct requester_arguments arguments;
+    uint8_t secret[HANDOFF_SECRET_BYTES];
+    memset(secret, 0xa5, sizeof secret);
+    if (handoff_read((HANDLE)(uintptr_t)strtoull(handle, NULL, 10), &arguments) != ERROR_SUCCESS) {
+        return 1;
+    }
+    if (wcscmp(arguments.vss_library, L"sleep") == 0) {
+        Sleep(INFINITE);
+    }
+    return memcmp(arguments.secret, secret, sizeof secret) == 0 && arguments.orphan_grace_ms == 1234 &&
+                   arguments.must_be_simulator == 1 && wcscmp(arguments.pipe_name, L"\\\\.\\pipe\\x") == 0
+               ? CHILD_EXIT_CODE
+               : 2;
+}
+
+#define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
+
+int main(int count, char **values)
+{
+    if (count == 3 && strcmp(values[1], "--requester") == 0) {
+        return be_requester(values[2]);
+    }
+    const struct CMUnitTest tests[] = {
+        TEST(test_the_handoff_arrives_and_the_exit_is_seen),
+        TEST(test_how_the_process_is_started),
+        TEST(test_a_process_is_killed),
+        TEST(test_a_process_is_killed_while_it_is_being_started),
+        TEST(test_a_start_that_fails_says_why),
+        TEST(test_a_helper_that_takes_nothing),
+        cmocka_unit_test(test_a_handoff_that_is_none),
+        cmocka_unit_test(test_volumes_have_names),
+    };
+    return cmocka_run_group_tests_name("host_child", tests, NULL, NULL);
+}
