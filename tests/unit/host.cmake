@@ -1,5 +1,5 @@
 # The host's modules, one program each. They use Windows, so they are .exe files only.
-if(NOT WIN32)
+if(NOT TARGET shadowpipe_host)
   return()
 endif()
 foreach(module access caller child config connection eventlog helper listener loop)
