@@ -537,6 +537,9 @@ enum host_error host_start(struct host *host, char error[HOST_ERROR_CHARS])
     host->requesters.label = "requester";
     host->requesters.connected = requester_connected;
     host->requesters.context = host;
+    if (listener_name_is_taken(config->pipe_name)) {
+        return pipe_failed(config->pipe_name, ERROR_ALREADY_EXISTS, error);
+    }
     /* The requesters' first: once a client can connect, everything is there. */
     DWORD code = listener_start(&host->requesters, &host->loop, config->requester_pipe_name,
                                 host->access.requester_pipe, CONFIG_PIPE_INSTANCES);

@@ -34,6 +34,11 @@ static DWORD make_unconnectable(struct listener *listener)
     return error;
 }
 
+bool listener_name_is_taken(const wchar_t *name)
+{
+    return win32.wait_named_pipe(name, 1) || GetLastError() == ERROR_SEM_TIMEOUT;
+}
+
 static DWORD hold_name(struct listener *listener)
 {
     /* A courtesy, so that the message is clear: what defends the name is FILE_FLAG_FIRST_PIPE_INSTANCE below.

@@ -44,6 +44,10 @@ struct listener {
     bool stopping;
 };
 
+/* Whether some program serves this name now. A courtesy, so that the message is clear: what defends the name
+ * is FILE_FLAG_FIRST_PIPE_INSTANCE. Wine 8 accepts that flag on a name that is taken. */
+bool listener_name_is_taken(const wchar_t *name);
+
 /* Takes the name and starts waiting. `security` is the descriptor for every instance, kept by the owner.
  * A Win32 code; ERROR_ALREADY_EXISTS: the name has a server already. */
 DWORD listener_start(struct listener *listener, struct loop *loop, const wchar_t *name,
