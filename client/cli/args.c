@@ -294,7 +294,7 @@ static bool check_targets(const struct string_list *list, bool is_mount, struct 
             return false;
         }
         bool letter = (target[0] >= 'A' && target[0] <= 'Z') || (target[0] >= 'a' && target[0] <= 'z');
-        bool right = is_mount ? *target != 0
+        bool right = is_mount ? *target && target[strlen(target) - 1] != '='
                               : *volume && (strcmp(target, "*") == 0 ||
                                             (letter && (!target[1] || strcmp(target + 1, ":") == 0)));
         free(volume);

@@ -1,0 +1,10 @@
+# The client: the text side of the command line everywhere, the library and what maps letters as .exe files only.
+foreach(part args values json places quote display)
+  shadowpipe_add_unit_test(client_${part} SOURCES client_${part}.c LIBRARIES shadowpipe_cli_text)
+endforeach()
+if(WIN32 AND EXISTS "${CMAKE_CURRENT_SOURCE_DIR}/client_windows.c")
+  target_link_libraries(client_quote PRIVATE shell32)
+  shadowpipe_add_unit_test(client_lib SOURCES client_lib.c client_fake_server.c LIBRARIES shadowpipe_client)
+  shadowpipe_add_unit_test(client_raw SOURCES client_raw.c client_fake_server.c LIBRARIES shadowpipe_client)
+  shadowpipe_add_unit_test(client_windows SOURCES client_windows.c LIBRARIES shadowpipe_cli)
+endif()
