@@ -15,7 +15,11 @@
 
 struct broker;
 
-enum { CALLER_SID_CHARS = 192, CALLER_NAME_CHARS = 260, REQUESTER_SECRET_BYTES = 32 };
+enum {
+    CALLER_SID_CHARS = 192,
+    CALLER_NAME_CHARS = 260,
+    REQUESTER_SECRET_BYTES = 32
+};
 
 /* Bits of caller.rights: 1 << PB(Right) value. */
 enum {
@@ -38,20 +42,28 @@ struct caller {
     uint32_t rights;
 };
 
-enum connection_kind { CONNECTION_CLIENT, CONNECTION_REQUESTER };
+enum connection_kind {
+    CONNECTION_CLIENT,
+    CONNECTION_REQUESTER
+};
 
-enum broker_log_level { BROKER_LOG_DEBUG, BROKER_LOG_INFO, BROKER_LOG_WARNING, BROKER_LOG_ERROR };
+enum broker_log_level {
+    BROKER_LOG_DEBUG,
+    BROKER_LOG_INFO,
+    BROKER_LOG_WARNING,
+    BROKER_LOG_ERROR
+};
 
 /* A volume as the system enumerates it. Strings are the caller's, copied by the broker. */
 struct host_volume {
-    const char *guid_path;       /* "\\?\Volume{…}\" */
-    const char *const *names;    /* mount points with trailing backslash: "C:\", "D:\data\" */
+    const char *guid_path;    /* "\\?\Volume{…}\" */
+    const char *const *names; /* mount points with trailing backslash: "C:\", "D:\data\" */
     size_t names_count;
     const char *label;
     const char *file_system;
     uint64_t total_bytes;
     uint64_t free_bytes;
-    uint32_t drive_type;         /* GetDriveType's value */
+    uint32_t drive_type; /* GetDriveType's value */
 };
 
 /* What the broker asks of its host. Every function returns at once, never calls back into the broker,
@@ -83,39 +95,39 @@ struct broker_host {
 struct broker_config {
     const char *server_version;
     const char *os_build;
-    const char *vss_library;           /* "" = the system's vssapi.dll */
+    const char *vss_library; /* "" = the system's vssapi.dll */
     /* Limits of number. */
-    uint32_t max_connections;          /* 256 */
-    uint32_t max_connections_per_owner;/* 64 */
-    uint32_t reserved_connections;     /* for MANAGE: 4 */
-    uint32_t max_sets;                 /* 16 */
-    uint32_t max_queue;                /* 256 */
-    uint32_t max_in_flight;            /* per connection: 16 */
-    uint32_t output_soft_limit_bytes;  /* reading pauses above: 256 KiB */
-    uint32_t output_hard_limit_bytes;  /* the connection is closed above: 32 MiB */
+    uint32_t max_connections;           /* 256 */
+    uint32_t max_connections_per_owner; /* 64 */
+    uint32_t reserved_connections;      /* for MANAGE: 4 */
+    uint32_t max_sets;                  /* 16 */
+    uint32_t max_queue;                 /* 256 */
+    uint32_t max_in_flight;             /* per connection: 16 */
+    uint32_t output_soft_limit_bytes;   /* reading pauses above: 256 KiB */
+    uint32_t output_hard_limit_bytes;   /* the connection is closed above: 32 MiB */
     /* Limits of time, milliseconds. */
-    uint32_t handshake_timeout_ms;     /* connected without a Hello: 5 s */
-    uint32_t frame_timeout_ms;         /* a frame begun and not ended: 30 s */
-    uint32_t default_timeout_ms;       /* of a request: 30 min */
-    uint32_t max_timeout_ms;           /* 24 h */
-    uint32_t requester_start_ms;       /* process start to its Hello: 30 s */
-    uint32_t gather_ms;                /* 300 s */
-    uint32_t call_ms;                  /* synchronous calls: 60 s */
-    uint32_t prepare_ms;               /* 300 s */
-    uint32_t create_ms;                /* DoSnapshotSet: 600 s */
-    uint32_t status_ms;                /* 120 s */
-    uint32_t complete_ms;              /* 300 s */
-    uint32_t abort_ms;                 /* 60 s */
-    uint32_t release_ms;               /* 240 s */
-    uint32_t cancel_grace_ms;          /* after IVssAsync::Cancel: 10 s */
-    uint32_t gate_hold_ms;             /* the gate in all: 10 min */
-    uint32_t gate_idle_ms;             /* the gate without a call in flight: 30 s */
-    uint32_t in_progress_retry_ms;     /* first retry of StartSnapshotSet: 1 s, growing to 5 s */
-    uint32_t complete_within_ms;       /* 60 min */
-    uint32_t cache_ms;                 /* age of listed writers, volumes, providers: 5 s */
-    uint32_t orphan_grace_ms;          /* 10 min */
-    uint32_t stop_create_ms;           /* at stop, inside DoSnapshotSet: 75 s */
-    uint32_t stop_all_ms;              /* 180 s */
+    uint32_t handshake_timeout_ms; /* connected without a Hello: 5 s */
+    uint32_t frame_timeout_ms;     /* a frame begun and not ended: 30 s */
+    uint32_t default_timeout_ms;   /* of a request: 30 min */
+    uint32_t max_timeout_ms;       /* 24 h */
+    uint32_t requester_start_ms;   /* process start to its Hello: 30 s */
+    uint32_t gather_ms;            /* 300 s */
+    uint32_t call_ms;              /* synchronous calls: 60 s */
+    uint32_t prepare_ms;           /* 300 s */
+    uint32_t create_ms;            /* DoSnapshotSet: 600 s */
+    uint32_t status_ms;            /* 120 s */
+    uint32_t complete_ms;          /* 300 s */
+    uint32_t abort_ms;             /* 60 s */
+    uint32_t release_ms;           /* 240 s */
+    uint32_t cancel_grace_ms;      /* after IVssAsync::Cancel: 10 s */
+    uint32_t gate_hold_ms;         /* the gate in all: 10 min */
+    uint32_t gate_idle_ms;         /* the gate without a call in flight: 30 s */
+    uint32_t in_progress_retry_ms; /* first retry of StartSnapshotSet: 1 s, growing to 5 s */
+    uint32_t complete_within_ms;   /* 60 min */
+    uint32_t cache_ms;             /* age of listed writers, volumes, providers: 5 s */
+    uint32_t orphan_grace_ms;      /* 10 min */
+    uint32_t stop_create_ms;       /* at stop, inside DoSnapshotSet: 75 s */
+    uint32_t stop_all_ms;          /* 180 s */
 };
 
 /* The defaults above. */
@@ -134,7 +146,8 @@ void broker_timer(struct broker *broker);
 void broker_connected(struct broker *broker, uint64_t connection, enum connection_kind kind);
 /* Client connections: before their first bytes. `failure` (NULL or why in words) means that the identity
  * could not be read: the broker answers UNAUTHENTICATED. */
-void broker_identified(struct broker *broker, uint64_t connection, const struct caller *caller, const char *failure);
+void broker_identified(struct broker *broker, uint64_t connection, const struct caller *caller,
+                       const char *failure);
 /* Requester connections: before their first bytes; the process at the other end of the pipe. */
 void broker_requester_identified(struct broker *broker, uint64_t connection, uint32_t process_id);
 void broker_received(struct broker *broker, uint64_t connection, const uint8_t *bytes, size_t size);
@@ -144,7 +157,8 @@ void broker_disconnected(struct broker *broker, uint64_t connection);
 
 void broker_requester_started(struct broker *broker, uint64_t requester, uint32_t process_id);
 /* `exit_code` of the process; or, when it could not be started, `failure` in words (else NULL). */
-void broker_requester_exited(struct broker *broker, uint64_t requester, uint32_t exit_code, const char *failure);
+void broker_requester_exited(struct broker *broker, uint64_t requester, uint32_t exit_code,
+                             const char *failure);
 
 /* `failure` NULL, or why in words. */
 void broker_volumes_enumerated(struct broker *broker, const struct host_volume *volumes, size_t count,

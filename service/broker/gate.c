@@ -1,0 +1,175 @@
+#include "service/broker/gate.h"
+
+#include <assert.h>
+
+#include "service/broker/job.h"
+#include "service/broker/state.h"
+
+enum {
+    SETS_AHEAD = 2,             /* the holder and one that gathers meanwhile */
+    AVERAGE_WEIGHT = 4,         /* of the past against the latest holder */
+    RUNDOWN_MS = 15 * 60 * 1000 /* COM's run-down takes about six minutes; after this it is not ours */
+};
+
+static void on_timer(struct broker *broker, struct timer *timer)
+{
+    (void)timer;
+    if (broker->gate.holder != NULL)
+        set_gate_expired(broker->gate.holder);
+}
+
+void gate_init(struct gate *gate)
+{
+    *gate = (struct gate){0};
+    list_init(&gate->waiting);
+    timer_init(&gate->timer, on_timer);
+}
+
+void gate_wait(struct set *set)
+{
+    list_append(&set->broker->gate.waiting, &set->gate_link);
+    set->broker->is_dirty = true;
+}
+
+bool gate_is_held_by(const struct set *set)
+{
+    return set->broker->gate.holder == set;
+}
+
+void gate_leave(struct set *set)
+{
+    struct broker *broker = set->broker;
+    struct gate *gate = &broker->gate;
+    list_remove(&set->gate_link);
+    broker->is_dirty = true;
+    if (gate->holder != set)
+        return;
+    if (gate->opened_ms != 0) {
+        uint64_t held_ms = broker->now_ms - gate->opened_ms;
+        gate->average_ms = gate->average_ms == 0
+                               ? held_ms
+                               : (gate->average_ms * (AVERAGE_WEIGHT - 1) + held_ms) / AVERAGE_WEIGHT;
+    }
+    gate->holder = NULL;
+    gate->opened_ms = 0;
+    timer_stop(&gate->timer);
+}
+
+void gate_opened(struct set *set)
+{
+    struct broker *broker = set->broker;
+    assert(broker->gate.holder == set);
+    broker->gate.opened_ms = broker->now_ms;
+    broker->gate.rundown_ms = 0;
+    timer_set(broker, &broker->gate.timer, broker->config.gate_hold_ms);
+}
+
+uint32_t gate_left_ms(const struct broker *broker)
+{
+    uint64_t end_ms = broker->gate.opened_ms + broker->config.gate_hold_ms;
+    return end_ms > broker->now_ms ? (uint32_t)(end_ms - broker->now_ms) : 1;
+}
+
+void gate_run_down(struct broker *broker)
+{
+    broker->gate.rundown_ms = broker->now_ms > 0 ? broker->now_ms : 1;
+}
+
+PB(WaitingFor) gate_waiting_for(const struct broker *broker)
+{
+    const struct gate *gate = &broker->gate;
+    if (gate->holder == NULL)
+        return PB_VALUE(WAITING_FOR, WAITING_FOR_NOTHING);
+    if (!gate->holder->is_clearing)
+        return PB_VALUE(WAITING_FOR, WAITING_FOR_OWN_SET);
+    bool is_ours = gate->rundown_ms != 0 && broker->now_ms - gate->rundown_ms < RUNDOWN_MS;
+    return is_ours ? PB_VALUE(WAITING_FOR, WAITING_FOR_RUNDOWN)
+                   : PB_VALUE(WAITING_FOR, WAITING_FOR_FOREIGN_PROGRAM);
+}
+
+static void admit(struct broker *broker)
+{
+    struct gate *gate = &broker->gate;
+    if (gate->holder != NULL || list_is_empty(&gate->waiting))
+        return;
+    struct set *set = LIST_FIRST(&gate->waiting, struct set, gate_link);
+    list_remove(&set->gate_link);
+    gate->holder = set;
+    set_gate_granted(set);
+}
+
+static size_t count_ahead(const struct broker *broker)
+{
+    size_t count = 0;
+    LIST_EACH(struct set, set, &broker->sets, link)
+    count += set_is_ahead(set);
+    return count;
+}
+
+/* The owner whose last turn is longest ago; its oldest job. */
+static struct job *next_job(struct broker *broker)
+{
+    struct job *next = NULL;
+    LIST_EACH(struct job, job, &broker->queue, link)
+    {
+        if (next == NULL || job->owner->last_turn < next->owner->last_turn)
+            next = job;
+    }
+    return next;
+}
+
+static void start_jobs(struct broker *broker)
+{
+    while (!list_is_empty(&broker->queue) && count_ahead(broker) < SETS_AHEAD &&
+           list_count(&broker->sets) < broker->config.max_sets) {
+        struct job *job = next_job(broker);
+        job->owner->last_turn = ++broker->gate.turns;
+        job_dequeue(job);
+        if (set_create(broker, job) == NULL)
+            job_fail(job, NULL);
+    }
+}
+
+void gate_advance(struct broker *broker)
+{
+    admit(broker);
+    if (!broker->stopping)
+        start_jobs(broker);
+}
+
+/* With which of its owner's coming turns each job goes. */
+static void number_rounds(struct broker *broker)
+{
+    LIST_EACH(struct owner, owner, &broker->owners, link)
+    owner->queued = 0;
+    LIST_EACH(struct job, job, &broker->queue, link)
+    job->round = job->owner->queued++;
+}
+
+static bool goes_before(const struct job *one, const struct job *other, bool arrived_before)
+{
+    if (one->round != other->round)
+        return one->round < other->round;
+    if (one->owner->last_turn != other->owner->last_turn)
+        return one->owner->last_turn < other->owner->last_turn;
+    return arrived_before;
+}
+
+uint32_t gate_position(struct broker *broker, const struct job *job)
+{
+    uint32_t position = 1;
+    if (job->set != NULL)
+        return job->set->stage == SET_AT_GATE || job->set->is_clearing ? position : 0;
+    LIST_EACH(struct set, set, &broker->sets, link)
+    position += set_is_ahead(set) && !gate_is_held_by(set);
+    number_rounds(broker);
+    bool arrived_before = true;
+    LIST_EACH(struct job, other, &broker->queue, link)
+    {
+        if (other == job)
+            arrived_before = false;
+        else
+            position += goes_before(other, job, arrived_before);
+    }
+    return position;
+}

@@ -1,0 +1,112 @@
+/* What always holds between two events. A service that finds one of these broken must not go on. */
+#include <assert.h>
+
+#include "service/broker/job.h"
+#include "service/broker/requester.h"
+#include "service/broker/set.h"
+#include "service/broker/state.h"
+
+static bool is_among_sets(const struct broker *broker, const void *set)
+{
+    LIST_EACH(const struct set, other, &broker->sets, link)
+    {
+        if (other == set)
+            return true;
+    }
+    return false;
+}
+
+static bool is_inventory(const struct broker *broker, const void *subject)
+{
+    for (int kind = 0; kind < INVENTORY_KINDS; kind++) {
+        if (subject == &broker->inventories[kind])
+            return true;
+    }
+    return false;
+}
+
+static void check_connections(const struct broker *broker)
+{
+    uint32_t clients = 0;
+    LIST_EACH(struct connection, connection, &broker->connections, link)
+    {
+        assert(connection->in_flight == list_count(&connection->requests));
+        assert(connection->in_flight <= broker->config.max_in_flight);
+        if (connection->state == CONNECTION_CLOSED) {
+            assert(list_is_empty(&connection->requests) && list_is_empty(&connection->leases));
+            assert(connection->owner == NULL && connection->requester == NULL && connection->rest == NULL);
+        }
+        clients += connection->owner != NULL;
+        LIST_EACH(struct request, request, &connection->requests, link)
+        {
+            assert(request->connection == connection && timer_runs(&request->deadline));
+            assert(request_find(connection, request->id) == request); /* ids are unique */
+        }
+    }
+    assert(clients == broker->clients);
+}
+
+/* One holder, and nobody who should not wait. */
+static void check_gate(const struct broker *broker)
+{
+    const struct gate *gate = &broker->gate;
+    assert(gate->holder == NULL || is_among_sets(broker, gate->holder));
+    assert(gate->holder == NULL || !gate->holder->created);
+    assert(gate->holder != NULL || list_is_empty(&gate->waiting));
+    LIST_EACH(const struct set, set, &gate->waiting, gate_link)
+    assert(set != gate->holder && set->stage == SET_AT_GATE && is_among_sets(broker, set));
+    LIST_EACH(const struct set, set, &broker->sets, link)
+    {
+        bool is_in_vss = set->opened && !set->created && !set->aborted && !set->released;
+        assert(!is_in_vss || gate->holder == set);
+    }
+}
+
+static void check_set(const struct broker *broker, const struct set *set)
+{
+    assert(set->requester != NULL && set->requester->subject == set);
+    assert(set->volumes_count <= MAX_VOLUMES);
+    assert(list_is_empty(&set->leases) || set->created);
+    assert(list_is_empty(&set->leases) || set->stage == SET_HELD || set->stage == SET_COMPLETING_EARLY);
+    assert(!set->completed || (set->created && set->has_writers));
+    /* BackupComplete lets writers truncate their logs. */
+    assert(!set->completed || set_is_copy(set) || set->succeeded);
+    assert(set->stage != SET_HELD || !list_is_empty(&set->leases));
+    LIST_EACH(const struct job, job, &set->members, link)
+    assert(job->set == set && job->state == JOB_IN_SET && job->request.connection != NULL);
+    LIST_EACH(const struct lease, lease, &set->leases, set_link)
+    assert(lease->set == set);
+    (void)broker;
+}
+
+static void check_requesters(const struct broker *broker)
+{
+    size_t users = list_count(&broker->sets);
+    for (int kind = 0; kind < INVENTORY_KINDS; kind++)
+        users += broker->inventories[kind].requester != NULL;
+    assert(users == list_count(&broker->requesters));
+    LIST_EACH(const struct requester, requester, &broker->requesters, link)
+    assert(is_among_sets(broker, requester->subject) || is_inventory(broker, requester->subject));
+}
+
+void broker_check_invariants(const struct broker *broker)
+{
+    check_connections(broker);
+    check_gate(broker);
+    check_requesters(broker);
+    assert(list_count(&broker->sets) <= broker->config.max_sets);
+    LIST_EACH(const struct set, set, &broker->sets, link)
+    check_set(broker, set);
+    LIST_EACH(const struct job, job, &broker->queue, link)
+    assert(job->state == JOB_QUEUED && job->set == NULL && job->request.connection != NULL);
+    LIST_EACH(const struct job, job, &broker->resolving, link)
+    assert(job->state == JOB_RESOLVING && job->set == NULL && job->request.connection != NULL);
+    LIST_EACH(const struct lease, lease, &broker->leases, link)
+    assert(lease->set == NULL || is_among_sets(broker, lease->set));
+    uint64_t last_ms = 0;
+    LIST_EACH(const struct timer, timer, &broker->timers, link)
+    {
+        assert(timer->when_ms >= last_ms);
+        last_ms = timer->when_ms;
+    }
+}

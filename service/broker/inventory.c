@@ -1,0 +1,404 @@
+#include "service/broker/inventory.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "service/broker/error.h"
+#include "service/broker/inventory_steps.h"
+#include "service/broker/log.h"
+#include "service/broker/message.h"
+#include "service/broker/state.h"
+#include "service/broker/writers.h"
+
+enum {
+    WRITER_CHARS = 257
+};
+
+/* A request for one of the lists. */
+struct asker {
+    struct request request; /* first: they are cast */
+    struct list link;
+    struct listing *listing; /* being sent; NULL = still awaited */
+    size_t next;
+    uint32_t sent;
+    bool with_components;
+    char writer[WRITER_CHARS];
+};
+
+/* ---- listings ---- */
+
+static void listing_release(struct listing *listing)
+{
+    if (listing == NULL || --listing->references > 0)
+        return;
+    arena_free(&listing->arena);
+    free(listing);
+}
+
+/* ---- answers ---- */
+
+static void asker_free(struct asker *asker)
+{
+    list_remove(&asker->link);
+    listing_release(asker->listing);
+    free(asker);
+}
+
+static bool is_asked_for(const struct asker *asker, const PB(Writer) * writer)
+{
+    return asker->writer[0] == '\0' ||
+           (writer->status != NULL && writer_is_named(writer->status, asker->writer));
+}
+
+/* One writer per frame, as the reader takes them. False: the rest has to wait. */
+static bool send_writers(struct asker *asker)
+{
+    for (; asker->next < asker->listing->count; asker->next++) {
+        PB(Writer) writer = *(const PB(Writer) *)asker->listing->items[asker->next];
+        if (!is_asked_for(asker, &writer))
+            continue;
+        if (!connection_has_room(asker->request.connection))
+            return false;
+        if (!asker->with_components)
+            writer.n_components = 0;
+        PB(Envelope) envelope = ENVELOPE(WRITER, .writer = &writer);
+        request_stream(&asker->request, &envelope);
+        asker->sent++;
+    }
+    return true;
+}
+
+static void asker_continue(struct inventory *inventory, struct asker *asker)
+{
+    struct broker *broker = inventory->broker;
+    const struct listing *listing = asker->listing;
+    uint32_t age_ms = (uint32_t)(broker->now_ms - listing->made_ms);
+    PB(Envelope) envelope = ENVELOPE(_NOT_SET, .id = 0);
+    PB(WritersReply) writers = SHADOWPIPE__V1__WRITERS_REPLY__INIT;
+    PB(VolumesReply) volumes = SHADOWPIPE__V1__VOLUMES_REPLY__INIT;
+    PB(ProvidersReply) providers = SHADOWPIPE__V1__PROVIDERS_REPLY__INIT;
+    switch (inventory->kind) {
+    case INVENTORY_WRITERS:
+        if (!send_writers(asker))
+            return;
+        writers.count = asker->sent;
+        writers.age_ms = age_ms;
+        envelope.body_case = PB_BODY(WRITERS_REPLY);
+        envelope.writers_reply = &writers;
+        break;
+    case INVENTORY_VOLUMES:
+        volumes.volumes = (PB(Volume) **)(void *)listing->items;
+        volumes.n_volumes = listing->count;
+        volumes.age_ms = age_ms;
+        envelope.body_case = PB_BODY(VOLUMES_REPLY);
+        envelope.volumes_reply = &volumes;
+        break;
+    default:
+        providers.providers = (PB(Provider) **)(void *)listing->items;
+        providers.n_providers = listing->count;
+        providers.age_ms = age_ms;
+        envelope.body_case = PB_BODY(PROVIDERS_REPLY);
+        envelope.providers_reply = &providers;
+        break;
+    }
+    request_reply(&asker->request, &envelope);
+    asker_free(asker);
+}
+
+static void serve(struct inventory *inventory, struct asker *asker)
+{
+    asker->listing = inventory->listing;
+    asker->listing->references++;
+    asker_continue(inventory, asker);
+}
+
+void inventory_continue(struct connection *connection)
+{
+    for (int kind = 0; kind < INVENTORY_KINDS; kind++) {
+        struct inventory *inventory = &connection->broker->inventories[kind];
+        LIST_EACH(struct asker, asker, &inventory->askers, link)
+        {
+            if (asker->request.connection == connection && asker->listing != NULL)
+                asker_continue(inventory, asker);
+        }
+    }
+}
+
+static void fail_askers(struct inventory *inventory, PB(Status) * status, bool also_being_served)
+{
+    LIST_EACH(struct asker, asker, &inventory->askers, link)
+    {
+        if (asker->listing != NULL && !also_being_served)
+            continue;
+        request_fail(&asker->request, status);
+        asker_free(asker);
+    }
+}
+
+/* ---- the question under way ---- */
+
+static void run_forget(struct inventory *inventory)
+{
+    listing_release(inventory->draft);
+    inventory->draft = NULL;
+    inventory->requester = NULL;
+    inventory->is_running = inventory->is_ending = false;
+    sequence_stop(&inventory->sequence);
+    list_remove(&inventory->volume_wait.link);
+}
+
+/* Release, then the process may go; nothing else is owed for questions. */
+static void run_end(struct inventory *inventory)
+{
+    struct requester *requester = inventory->requester;
+    inventory->is_ending = true;
+    sequence_stop(&inventory->sequence);
+    if (requester == NULL)
+        return;
+    if (requester->state != REQUESTER_READY) {
+        requester_let_go(requester);
+    } else if (!requester_is_busy(requester)) {
+        (void)requester_call(requester, PB_METHOD(RELEASE_OBJECT),
+                             MESSAGE_NEW(&inventory->broker->arena, release_object), 0, 0,
+                             inventory->broker->config.release_ms);
+    } else if (method_is_asynchronous(requester_busy_with(requester))) {
+        requester_cancel(requester);
+    }
+}
+
+static void run_failed(void *subject, PB(Call__MethodCase) method, size_t index, PB(Status) * status)
+{
+    struct inventory *inventory = subject;
+    (void)method;
+    (void)index;
+    fail_askers(inventory, status, false);
+    run_end(inventory);
+}
+
+void inventory_run_failed(struct inventory *inventory, PB(Status) * status)
+{
+    run_failed(inventory, PB_METHOD(_NOT_SET), 0, status);
+}
+
+static void run_done(void *subject)
+{
+    struct inventory *inventory = subject;
+    listing_release(inventory->listing);
+    inventory->listing = inventory->draft;
+    inventory->draft = NULL;
+    inventory->listing->made_ms = inventory->broker->now_ms;
+    LIST_EACH(struct asker, asker, &inventory->askers, link)
+    {
+        if (asker->listing == NULL)
+            serve(inventory, asker);
+    }
+    run_end(inventory);
+}
+
+static uint32_t run_limit_ms(void *subject, enum limit limit)
+{
+    return limit_default_ms(&((const struct inventory *)subject)->broker->config, limit);
+}
+
+static const struct sequence_user sequence_user = {
+    .phase = NULL, .limit_ms = run_limit_ms, .failed = run_failed, .done = run_done};
+
+static void on_ready(void *subject)
+{
+    struct inventory *inventory = subject;
+    sequence_start(&inventory->sequence, inventory->requester, inventory_steps(inventory->kind),
+                   &sequence_user, inventory);
+}
+
+static void on_replied(void *subject, PB(Call__MethodCase) method, size_t index, const PB(CallReply) * reply)
+{
+    struct inventory *inventory = subject;
+    if (!inventory->is_ending)
+        sequence_replied(&inventory->sequence, index, reply);
+    else if (method == PB_METHOD(RELEASE_OBJECT))
+        requester_let_go(inventory->requester);
+    else if (!requester_is_busy(inventory->requester))
+        run_end(inventory);
+}
+
+static void on_overdue(void *subject, PB(Call__MethodCase) method)
+{
+    struct inventory *inventory = subject;
+    PB(Status) *status = status_make(&inventory->broker->arena, PB_CODE(DEADLINE_EXCEEDED), "PHASE_TIMEOUT",
+                                     "%s did not return within its limit", method_name(method));
+    error_retry(status, PB_VALUE(RETRY, RETRY_SOON), 60 * 1000);
+    error_advise(status, "See which writer hangs (vssadmin list writers) and restart its service.");
+    if (status != NULL)
+        status->method = text_constant(method_name(method));
+    fail_askers(inventory, status, false);
+    requester_kill(inventory->requester, status);
+}
+
+static void run_start(struct inventory *inventory);
+
+static void on_ended(void *subject, PB(Status) * why, bool left_open)
+{
+    struct inventory *inventory = subject;
+    struct broker *broker = inventory->broker;
+    (void)left_open; /* it never opens a set */
+    bool had_answer = inventory->draft == NULL;
+    run_forget(inventory);
+    if (!had_answer || why != NULL)
+        fail_askers(inventory, why != NULL ? why : error_stopping(broker), false);
+    LIST_EACH(struct asker, asker, &inventory->askers, link)
+    {
+        if (asker->listing == NULL && !inventory->is_running && !broker->stopping)
+            run_start(inventory); /* they came too late for this answer */
+    }
+}
+
+static const struct requester_user requester_user = {
+    .ready = on_ready, .replied = on_replied, .overdue = on_overdue, .ended = on_ended};
+
+static void start_requester(struct inventory *inventory)
+{
+    inventory->requester = requester_start(inventory->broker, &requester_user, inventory);
+    if (inventory->requester != NULL)
+        return;
+    run_forget(inventory);
+    fail_askers(inventory, NULL, false);
+}
+
+static void on_volumes(struct volume_wait *wait, const char *failure)
+{
+    struct inventory *inventory = LIST_ITEM(wait, struct inventory, volume_wait);
+    struct broker *broker = inventory->broker;
+    PB(Status) *status = NULL;
+    if (failure != NULL)
+        status = status_make(&broker->arena, PB_CODE(UNAVAILABLE), "VOLUMES_UNKNOWN",
+                             "the volumes of this machine could not be listed: %s", failure);
+    else if (inventory_draft_volumes(inventory))
+        status = NULL;
+    else
+        status = error_no_memory();
+    if (failure != NULL || status != NULL) {
+        run_forget(inventory);
+        fail_askers(inventory, error_retry(status, PB_VALUE(RETRY, RETRY_SOON), 5000), false);
+    } else {
+        start_requester(inventory);
+    }
+}
+
+static void run_start(struct inventory *inventory)
+{
+    struct listing *draft = calloc(1, sizeof *draft);
+    if (draft == NULL) {
+        fail_askers(inventory, NULL, false);
+        return;
+    }
+    arena_init(&draft->arena, LISTING_BYTES);
+    draft->references = 1;
+    inventory->draft = draft;
+    inventory->is_running = true;
+    inventory->is_ending = false;
+    if (inventory->kind == INVENTORY_VOLUMES)
+        volumes_ask(inventory->broker, &inventory->volume_wait);
+    else
+        start_requester(inventory);
+}
+
+/* ---- requests ---- */
+
+static void on_stop(struct request *request, enum request_stop_reason reason)
+{
+    struct asker *asker = (struct asker *)request;
+    if (reason == STOP_CANCELLED)
+        request_fail(request, error_cancelled(request->broker));
+    else if (reason == STOP_EXPIRED)
+        request_fail(request, error_deadline(request->broker, request->broker->now_ms - request->arrived_ms,
+                                             "the list was being made"));
+    asker_free(asker);
+}
+
+static void ask(struct connection *connection, const PB(Envelope) * envelope, enum inventory_kind kind,
+                bool refresh, const PB(ListWriters) * wish)
+{
+    struct broker *broker = connection->broker;
+    struct inventory *inventory = &broker->inventories[kind];
+    struct asker *asker = calloc(1, sizeof *asker);
+    if (asker == NULL) {
+        fail_now(connection, envelope->id, NULL);
+        return;
+    }
+    if (wish != NULL) {
+        asker->with_components = wish->with_components;
+        /* The decoder has bounded it. */
+        memcpy(asker->writer, wish->writer, strnlen(wish->writer, WRITER_CHARS - 1));
+    }
+    request_open(&asker->request, connection, envelope, on_stop);
+    list_append(&inventory->askers, &asker->link);
+    const struct listing *listing = inventory->listing;
+    if (!refresh && listing != NULL && broker->now_ms - listing->made_ms <= broker->config.cache_ms)
+        serve(inventory, asker);
+    else if (!inventory->is_running)
+        run_start(inventory);
+}
+
+void inventory_list_writers(struct connection *connection, const PB(Envelope) * envelope)
+{
+    const PB(ListWriters) *wish = envelope->list_writers;
+    if (wish->with_files)
+        fail_now(connection, envelope->id,
+                 error_unimplemented_field(connection->broker, "list_writers.with_files"));
+    else
+        ask(connection, envelope, INVENTORY_WRITERS, wish->refresh, wish);
+}
+
+void inventory_list_volumes(struct connection *connection, const PB(Envelope) * envelope)
+{
+    ask(connection, envelope, INVENTORY_VOLUMES, envelope->list_volumes->refresh, NULL);
+}
+
+void inventory_list_providers(struct connection *connection, const PB(Envelope) * envelope)
+{
+    ask(connection, envelope, INVENTORY_PROVIDERS, envelope->list_providers->refresh, NULL);
+}
+
+/* ---- all of them ---- */
+
+void inventories_init(struct broker *broker)
+{
+    for (int kind = 0; kind < INVENTORY_KINDS; kind++) {
+        struct inventory *inventory = &broker->inventories[kind];
+        inventory->broker = broker;
+        inventory->kind = (enum inventory_kind)kind;
+        list_init(&inventory->askers);
+        list_init(&inventory->volume_wait.link);
+        inventory->volume_wait.ready = on_volumes;
+    }
+}
+
+void inventories_stop(struct broker *broker)
+{
+    for (int kind = 0; kind < INVENTORY_KINDS; kind++) {
+        struct inventory *inventory = &broker->inventories[kind];
+        fail_askers(inventory, error_stopping(broker), true);
+        if (inventory->is_running && !inventory->is_ending && inventory->requester != NULL)
+            run_end(inventory);
+        else if (inventory->is_running && inventory->requester == NULL)
+            run_forget(inventory);
+    }
+}
+
+void inventories_kill(struct broker *broker)
+{
+    for (int kind = 0; kind < INVENTORY_KINDS; kind++) {
+        if (broker->inventories[kind].requester != NULL)
+            requester_kill(broker->inventories[kind].requester, error_stopping(broker));
+    }
+}
+
+void inventories_free(struct broker *broker)
+{
+    for (int kind = 0; kind < INVENTORY_KINDS; kind++) {
+        struct inventory *inventory = &broker->inventories[kind];
+        run_forget(inventory);
+        listing_release(inventory->listing);
+        inventory->listing = NULL;
+    }
+}

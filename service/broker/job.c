@@ -1,0 +1,341 @@
+#include "service/broker/job.h"
+
+#include <assert.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "service/broker/error.h"
+#include "service/broker/gate.h"
+#include "service/broker/log.h"
+#include "service/broker/message.h"
+#include "service/broker/set.h"
+#include "service/broker/state.h"
+
+enum {
+    ARENA_BYTES = 16 * 1024 * 1024,
+    WARNINGS_MAX = 64,
+    WARNING_CHARS = 512,
+    TICK_MS = 1000,
+    QUEUE_RETRY_MS = 5000
+};
+
+static void job_free(struct job *job)
+{
+    assert(!request_is_open(&job->request));
+    list_remove(&job->link);
+    list_remove(&job->volume_wait.link);
+    timer_stop(&job->queue_timer);
+    owner_release(job->owner);
+    arena_free(&job->arena);
+    free(job);
+}
+
+void job_fail(struct job *job, PB(Status) * status)
+{
+    struct broker *broker = job->request.broker;
+    if (status == NULL)
+        status = error_no_memory();
+    status->attempts = job->attempts;
+    broker->counters.snapshots_failed++;
+    const struct connection *connection = job->request.connection;
+    broker_log(broker, BROKER_LOG_WARNING, "snapshot for %s (\"%s\") failed: %s",
+               connection != NULL ? connection->client_name : "a client that has gone", job->wish->purpose,
+               status->message);
+    request_fail(&job->request, status);
+    broker->is_dirty = true;
+    job_free(job);
+}
+
+void job_note_failure(struct job *job, const PB(Status) * status)
+{
+    if (job->failure != NULL)
+        return;
+    job->failure = status != NULL ? MESSAGE_COPY(&job->arena, status) : NULL;
+    if (job->failure == NULL)
+        job->failure = error_no_memory();
+}
+
+void job_send_failure(struct job *job)
+{
+    assert(job->failure != NULL);
+    job_fail(job, job->failure);
+}
+
+void job_warn(struct job *job, const char *format, ...)
+{
+    char text[WARNING_CHARS];
+    va_list arguments;
+    va_start(arguments, format);
+    (void)vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    if (job->warnings == NULL)
+        job->warnings = arena_alloc(&job->arena, WARNINGS_MAX * sizeof *job->warnings);
+    char *copy = arena_strdup(&job->arena, text);
+    if (job->warnings != NULL && copy != NULL && job->warnings_count < WARNINGS_MAX)
+        job->warnings[job->warnings_count++] = copy;
+}
+
+/* ---- waiting ---- */
+
+static bool job_waits(const struct job *job)
+{
+    return job->state != JOB_IN_SET || job->set->stage == SET_AT_GATE || job->set->is_clearing;
+}
+
+/* Its time to wait is over. */
+static PB(Status) * queue_timeout(struct job *job)
+{
+    struct broker *broker = job->request.broker;
+    const char *why = "other snapshot sets are being created";
+    const char *advice = "Ask again later, or allow more time.";
+    PB(WaitingFor) waiting = gate_waiting_for(broker);
+    if (waiting == PB_VALUE(WAITING_FOR, WAITING_FOR_RUNDOWN)) {
+        why = "VSS still holds a snapshot set of a process that ended; Windows frees it within minutes";
+    } else if (waiting == PB_VALUE(WAITING_FOR, WAITING_FOR_FOREIGN_PROGRAM)) {
+        why = "a program outside of Shadowpipe is creating a snapshot set";
+        advice = "Let the other backup program finish, or end it; then ask again.";
+    }
+    bool is_full = list_count(&broker->sets) >= broker->config.max_sets;
+    PB(Status) *status = NULL;
+    if (is_full && job->state == JOB_QUEUED) {
+        status = status_make(&broker->arena, PB_CODE(RESOURCE_EXHAUSTED), "LIMIT",
+                             "all %u snapshot sets that the service may have are in use",
+                             (unsigned)broker->config.max_sets);
+        error_limit(status, "max_sets", QUEUE_RETRY_MS);
+        error_advise(status, "Finish backups that are done, or raise max_sets.");
+    } else {
+        status = status_make(&broker->arena, PB_CODE(UNAVAILABLE), "QUEUE_TIMEOUT",
+                             "no turn came within %llu s: %s",
+                             (unsigned long long)(broker->now_ms - job->request.arrived_ms) / 1000, why);
+        error_retry(status, PB_VALUE(RETRY, RETRY_SOON), QUEUE_RETRY_MS);
+        error_advise(status, advice);
+    }
+    if (status != NULL)
+        status->phase = job->set != NULL ? PB_PHASE(WAITING_FOR_GATE) : PB_PHASE(QUEUED);
+    return status;
+}
+
+static PB(Status) * deadline_failure(struct job *job)
+{
+    struct broker *broker = job->request.broker;
+    if (job->failure != NULL)
+        return job->failure;
+    if (job_waits(job))
+        return queue_timeout(job);
+    const struct requester *requester = job->set->requester;
+    PB(Call__MethodCase) method = requester != NULL ? requester_busy_with(requester) : PB_METHOD(_NOT_SET);
+    PB(Status) *status = error_deadline(broker, broker->now_ms - job->request.arrived_ms,
+                                        method != PB_METHOD(_NOT_SET) ? method_name(method)
+                                                                      : "a requester process starts or ends");
+    if (status != NULL) {
+        status->phase = job->set->phase;
+        if (method != PB_METHOD(_NOT_SET))
+            status->method = text_constant(method_name(method));
+    }
+    return status;
+}
+
+/* Out of its set, with a reply if there is somebody to read it. */
+static void leave_set(struct job *job, PB(Status) * status)
+{
+    struct set *set = job->set;
+    list_remove(&job->link);
+    if (status != NULL)
+        job_fail(job, status);
+    else
+        job_free(job);
+    set_member_left(set);
+}
+
+static void on_stop(struct request *request, enum request_stop_reason reason)
+{
+    struct job *job = (struct job *)request;
+    struct broker *broker = request->broker;
+    bool in_set = job->state == JOB_IN_SET;
+    broker->is_dirty = true;
+    if (reason == STOP_GONE) {
+        if (in_set)
+            leave_set(job, NULL);
+        else
+            job_free(job);
+    } else if (reason == STOP_EXPIRED) {
+        if (in_set)
+            leave_set(job, deadline_failure(job));
+        else
+            job_fail(job, queue_timeout(job));
+    } else if (!in_set) {
+        job_fail(job, error_cancelled(broker));
+    } else if (!job->is_leaving) {
+        job->is_leaving = true;
+        PB(Status) *status = error_cancelled(broker);
+        if (status != NULL)
+            status->phase = job->set->phase;
+        job_note_failure(job, status);
+        set_member_left(job->set);
+    }
+}
+
+static void on_queue_timer(struct broker *broker, struct timer *timer)
+{
+    struct job *job = LIST_ITEM(timer, struct job, queue_timer);
+    broker->is_dirty = true;
+    if (!job_waits(job)) { /* it works; it may have to wait once more */
+        if (job->set->stage < SET_CREATING)
+            timer_set(broker, timer, TICK_MS);
+        return;
+    }
+    if (job->state == JOB_IN_SET)
+        leave_set(job, queue_timeout(job));
+    else
+        job_fail(job, queue_timeout(job));
+}
+
+/* ---- progress ---- */
+
+void job_progress(struct job *job)
+{
+    struct broker *broker = job->request.broker;
+    PB(Progress) progress = SHADOWPIPE__V1__PROGRESS__INIT;
+    const struct set *set = job->set;
+    progress.phase = set != NULL ? set->phase : PB_PHASE(QUEUED);
+    progress.elapsed_ms = (uint32_t)(broker->now_ms - job->request.arrived_ms);
+    progress.attempt = set != NULL ? set->attempt : 1;
+    progress.phase_elapsed_ms =
+        set != NULL ? (uint32_t)(broker->now_ms - set->phase_ms) : progress.elapsed_ms;
+    progress.waiting_for = PB_VALUE(WAITING_FOR, WAITING_FOR_NOTHING);
+    if (job_waits(job)) {
+        progress.queue_position = gate_position(broker, job);
+        progress.waiting_for = gate_waiting_for(broker);
+        if (progress.waiting_for == PB_VALUE(WAITING_FOR, WAITING_FOR_NOTHING))
+            progress.waiting_for = PB_VALUE(WAITING_FOR, WAITING_FOR_OWN_SET);
+        progress.expected_wait_ms = (uint32_t)(broker->gate.average_ms * progress.queue_position);
+    }
+    job->told_position = progress.queue_position;
+    request_progress(&job->request, &progress);
+}
+
+void jobs_progress(struct broker *broker, bool only_changed_positions)
+{
+    LIST_EACH(struct job, job, &broker->queue, link)
+    {
+        if (!only_changed_positions || gate_position(broker, job) != job->told_position)
+            job_progress(job);
+    }
+    if (only_changed_positions)
+        return;
+    LIST_EACH(struct set, set, &broker->sets, link)
+    {
+        LIST_EACH(struct job, job, &set->members, link)
+        job_progress(job);
+    }
+}
+
+/* ---- the way to a set ---- */
+
+static void on_volumes(struct volume_wait *wait, const char *failure)
+{
+    struct job *job = LIST_ITEM(wait, struct job, volume_wait);
+    struct broker *broker = job->request.broker;
+    PB(Status) *status = NULL;
+    if (failure != NULL) {
+        status = status_make(&broker->arena, PB_CODE(UNAVAILABLE), "VOLUMES_UNKNOWN",
+                             "the volumes of this machine could not be listed: %s", failure);
+        error_retry(status, PB_VALUE(RETRY, RETRY_SOON), QUEUE_RETRY_MS);
+        if (status == NULL)
+            status = error_no_memory();
+    } else {
+        status = job_resolve(job);
+    }
+    if (status != NULL) {
+        job_fail(job, status);
+        return;
+    }
+    job->state = JOB_QUEUED;
+    list_remove(&job->link);
+    list_append(&broker->queue, &job->link);
+    broker->is_dirty = true;
+    if (!timer_runs(&broker->tick))
+        timer_set(broker, &broker->tick, TICK_MS);
+    job_progress(job);
+}
+
+void job_dequeue(struct job *job)
+{
+    struct broker *broker = job->request.broker;
+    list_remove(&job->link);
+    job->queued_end_ms = broker->now_ms;
+    job->state = JOB_IN_SET;
+}
+
+static struct job *job_new(struct connection *connection, const PB(Envelope) * envelope)
+{
+    struct broker *broker = connection->broker;
+    struct job *job = calloc(1, sizeof *job);
+    if (job == NULL)
+        return NULL;
+    list_init(&job->link);
+    list_init(&job->volume_wait.link);
+    timer_init(&job->queue_timer, on_queue_timer);
+    arena_init(&job->arena, ARENA_BYTES);
+    job->volume_wait.ready = on_volumes;
+    job->owner = owner_share(connection->owner);
+    job->wish = MESSAGE_COPY(&job->arena, envelope->create_snapshot);
+    if (job->wish == NULL) {
+        job_free(job);
+        return NULL;
+    }
+    request_open(&job->request, connection, envelope, on_stop);
+    list_append(&broker->resolving, &job->link);
+    if (job->wish->queue_timeout_ms != 0)
+        timer_set(broker, &job->queue_timer, job->wish->queue_timeout_ms);
+    return job;
+}
+
+void job_create(struct connection *connection, const PB(Envelope) * envelope)
+{
+    struct broker *broker = connection->broker;
+    PB(Status) *refusal = job_check(broker, envelope->create_snapshot);
+    size_t waiting = list_count(&broker->queue) + list_count(&broker->resolving);
+    if (refusal == NULL && waiting >= broker->config.max_queue) {
+        refusal = status_make(&broker->arena, PB_CODE(RESOURCE_EXHAUSTED), "LIMIT",
+                              "%zu requests wait for their turn already", waiting);
+        error_limit(refusal, "max_queue", QUEUE_RETRY_MS);
+        error_advise(refusal, "Ask again later.");
+    }
+    if (refusal != NULL) {
+        fail_now(connection, envelope->id, refusal);
+        return;
+    }
+    struct job *job = job_new(connection, envelope);
+    if (job == NULL)
+        fail_now(connection, envelope->id, NULL);
+    else
+        volumes_ask(broker, &job->volume_wait);
+}
+
+void jobs_stop(struct broker *broker)
+{
+    while (!list_is_empty(&broker->resolving))
+        job_fail(LIST_FIRST(&broker->resolving, struct job, link), error_stopping(broker));
+    while (!list_is_empty(&broker->queue))
+        job_fail(LIST_FIRST(&broker->queue, struct job, link), error_stopping(broker));
+}
+
+bool job_succeed(struct job *job)
+{
+    struct broker *broker = job->request.broker;
+    struct lease *lease = lease_create(job);
+    PB(SnapshotReply) *reply = lease != NULL ? job_reply(job, lease) : NULL;
+    if (reply == NULL) {
+        if (lease != NULL)
+            lease_discard(lease);
+        job_fail(job, NULL);
+        return false;
+    }
+    PB(Envelope) envelope = ENVELOPE(SNAPSHOT_REPLY, .snapshot_reply = reply);
+    request_reply(&job->request, &envelope);
+    broker->counters.snapshots_created++;
+    job_free(job);
+    return true;
+}

@@ -1,0 +1,148 @@
+/* The answer to a CreateSnapshot: what exists, how to read it, and how it came about. */
+#include <string.h>
+
+#include "service/broker/job.h"
+#include "service/broker/lease.h"
+#include "service/broker/message.h"
+#include "service/broker/set.h"
+#include "service/broker/state.h"
+
+/* What the member sees of the set: its own volumes. */
+static const struct set_volume *find_volume(const struct set *set, const struct job_volume *wanted)
+{
+    for (size_t i = 0; i < set->volumes_count; i++) {
+        if (text_equal(set->volumes[i].guid_path, wanted->guid_path))
+            return &set->volumes[i];
+    }
+    return NULL;
+}
+
+static PB(Snapshot) * make_snapshot(struct arena *arena, const struct set_volume *volume)
+{
+    PB(Snapshot) *snapshot = MESSAGE_COPY(arena, volume->snapshot);
+    if (snapshot == NULL)
+        return NULL;
+    snapshot->volume_names = volume->names;
+    snapshot->n_volume_names = volume->names_count;
+    if (snapshot->volume_guid_path[0] == '\0')
+        snapshot->volume_guid_path = volume->guid_path;
+    snapshot->device_root = text_format(arena, "%s\\", snapshot->device);
+    return snapshot->device_root != NULL ? snapshot : NULL;
+}
+
+static PB(PathMapping) *
+    make_mapping(struct arena *arena, const char *original, const PB(Snapshot) * snapshot)
+{
+    PB(PathMapping) *mapping = MESSAGE_NEW(arena, path_mapping);
+    if (mapping == NULL)
+        return NULL;
+    mapping->original = text_constant(original);
+    mapping->shadow = snapshot->device_root;
+    return mapping;
+}
+
+static size_t count_mappings(const struct job *job)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < job->volumes_count; i++)
+        count += job->volumes[i].names_count > 0 ? job->volumes[i].names_count : 1;
+    return count;
+}
+
+static bool add_volumes(struct job *job, PB(SnapshotReply) * reply)
+{
+    struct arena *arena = &job->request.broker->arena;
+    reply->volumes = arena_alloc(arena, job->volumes_count * sizeof(*reply->volumes));
+    reply->map = arena_alloc(arena, count_mappings(job) * sizeof(*reply->map));
+    if (reply->volumes == NULL || reply->map == NULL)
+        return false;
+    for (size_t i = 0; i < job->volumes_count; i++) {
+        const struct job_volume *wanted = &job->volumes[i];
+        const struct set_volume *volume = find_volume(job->set, wanted);
+        PB(Snapshot) *snapshot = volume != NULL ? make_snapshot(arena, volume) : NULL;
+        if (snapshot == NULL)
+            return false;
+        reply->volumes[reply->n_volumes++] = snapshot;
+        for (size_t j = 0; j < wanted->names_count || j == 0; j++) {
+            const char *original = wanted->names_count > 0 ? wanted->names[j] : wanted->guid_path;
+            reply->map[reply->n_map] = make_mapping(arena, original, snapshot);
+            if (reply->map[reply->n_map] == NULL)
+                return false;
+            reply->n_map++;
+        }
+    }
+    return true;
+}
+
+static PB(PhaseTiming) *
+    make_timing(struct arena *arena, PB(Phase) phase, uint64_t start_ms, uint64_t end_ms, uint64_t arrived_ms)
+{
+    PB(PhaseTiming) *timing = MESSAGE_NEW(arena, phase_timing);
+    if (timing == NULL)
+        return NULL;
+    timing->phase = phase;
+    timing->start_ms = start_ms > arrived_ms ? (uint32_t)(start_ms - arrived_ms) : 0;
+    timing->duration_ms = (uint32_t)(end_ms - start_ms);
+    return timing;
+}
+
+static bool add_phases(struct job *job, PB(SnapshotReply) * reply)
+{
+    struct arena *arena = &job->request.broker->arena;
+    const struct set *set = job->set;
+    uint64_t arrived_ms = job->request.arrived_ms;
+    reply->phases = arena_alloc(arena, (set->times_count + 1) * sizeof(*reply->phases));
+    if (reply->phases == NULL)
+        return false;
+    reply->phases[reply->n_phases++] =
+        make_timing(arena, PB_PHASE(QUEUED), arrived_ms, job->queued_end_ms, arrived_ms);
+    for (size_t i = 0; i < set->times_count; i++) {
+        const struct phase_time *time = &set->times[i];
+        reply->phases[reply->n_phases++] =
+            make_timing(arena, time->phase, time->start_ms, time->end_ms, arrived_ms);
+    }
+    for (size_t i = 0; i < reply->n_phases; i++) {
+        if (reply->phases[i] == NULL)
+            return false;
+    }
+    return true;
+}
+
+static PB(Consistency) judge_consistency(const struct job *job)
+{
+    const struct set *set = job->set;
+    if (!set->has_writers)
+        return PB_VALUE(CONSISTENCY, CONSISTENCY_CRASH);
+    if (job->wish->n_writers_excluded > 0)
+        return PB_VALUE(CONSISTENCY, CONSISTENCY_APPLICATION_PARTIAL);
+    for (size_t i = 0; i < set->statuses.count; i++) {
+        if (set->statuses.items[i]->failed)
+            return PB_VALUE(CONSISTENCY, CONSISTENCY_APPLICATION_PARTIAL);
+    }
+    return PB_VALUE(CONSISTENCY, CONSISTENCY_APPLICATION);
+}
+
+PB(SnapshotReply) * job_reply(struct job *job, const struct lease *lease)
+{
+    struct broker *broker = job->request.broker;
+    struct set *set = job->set;
+    PB(SnapshotReply) *reply = MESSAGE_NEW(&broker->arena, snapshot_reply);
+    if (reply == NULL || !add_volumes(job, reply) || !add_phases(job, reply))
+        return NULL;
+    reply->lease_id = text_constant(lease->id);
+    reply->token = text_constant(lease->token);
+    reply->set_id = set->set_id;
+    reply->shared = false;
+    reply->created_ms = set->created_unix_ms;
+    reply->consistency = judge_consistency(job);
+    reply->context = job->wish->context != 0 ? job->wish->context : PB_VALUE(CONTEXT, CONTEXT_BACKUP);
+    reply->uncovered = job->uncovered;
+    reply->n_uncovered = job->uncovered_count;
+    reply->writers = set->statuses.items;
+    reply->n_writers = set->statuses.count;
+    reply->attempts = set->attempt;
+    reply->warnings = job->warnings;
+    reply->n_warnings = job->warnings_count;
+    reply->simulated = broker->simulated;
+    return reply;
+}

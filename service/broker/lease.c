@@ -1,0 +1,288 @@
+#include "service/broker/lease.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "service/broker/error.h"
+#include "service/broker/job.h"
+#include "service/broker/log.h"
+#include "service/broker/message.h"
+#include "service/broker/set.h"
+#include "service/broker/state.h"
+
+enum {
+    ARENA_BYTES = 1024 * 1024
+};
+
+static void lease_free(struct lease *lease)
+{
+    list_remove(&lease->link);
+    list_remove(&lease->set_link);
+    list_remove(&lease->connection_link);
+    owner_release(lease->owner);
+    arena_free(&lease->arena);
+    free(lease);
+}
+
+static bool fill_info(struct lease *lease, const struct job *job)
+{
+    struct arena *arena = &lease->arena;
+    const struct connection *connection = job->request.connection;
+    PB(LeaseInfo) *info = MESSAGE_NEW(arena, lease_info);
+    if (info == NULL)
+        return false;
+    info->lease_id = lease->id;
+    info->set_id = arena_strdup(arena, job->set->set_id);
+    info->mode = PB_VALUE(LEASE_MODE, LEASE_MODE_CONNECTION);
+    info->owner_sid = arena_strdup(arena, connection->caller.sid);
+    info->client_name = arena_strdup(arena, connection->client_name);
+    info->purpose = arena_strdup(arena, job->wish->purpose);
+    info->created_ms = lease->created_unix_ms;
+    info->volumes = arena_alloc(arena, job->volumes_count * sizeof *info->volumes);
+    if (info->set_id == NULL || info->owner_sid == NULL || info->client_name == NULL ||
+        info->purpose == NULL || info->volumes == NULL)
+        return false;
+    for (size_t i = 0; i < job->volumes_count; i++) {
+        const struct job_volume *volume = &job->volumes[i];
+        info->volumes[i] =
+            arena_strdup(arena, volume->names_count > 0 ? volume->names[0] : volume->guid_path);
+        if (info->volumes[i] == NULL)
+            return false;
+        info->n_volumes++;
+    }
+    lease->info = info;
+    return true;
+}
+
+struct lease *lease_create(struct job *job)
+{
+    struct broker *broker = job->request.broker;
+    struct lease *lease = calloc(1, sizeof *lease);
+    if (lease == NULL)
+        return NULL;
+    lease->broker = broker;
+    lease->set = job->set;
+    lease->connection = job->request.connection;
+    lease->owner = owner_share(job->owner);
+    lease->created_unix_ms = job->set->created_unix_ms;
+    make_guid(broker, lease->id);
+    make_token(broker, lease->token);
+    arena_init(&lease->arena, ARENA_BYTES);
+    list_init(&lease->link);
+    list_init(&lease->set_link);
+    list_init(&lease->connection_link);
+    if (!fill_info(lease, job)) {
+        lease_free(lease);
+        return NULL;
+    }
+    list_append(&broker->leases, &lease->link);
+    list_append(&job->set->leases, &lease->set_link);
+    list_append(&lease->connection->leases, &lease->connection_link);
+    return lease;
+}
+
+void lease_discard(struct lease *lease)
+{
+    lease_free(lease);
+}
+
+/* ---- ends ---- */
+
+void leases_abandon(struct connection *connection)
+{
+    while (!list_is_empty(&connection->leases)) {
+        struct lease *lease = LIST_FIRST(&connection->leases, struct lease, connection_link);
+        struct set *set = lease->set;
+        broker_log(lease->broker, BROKER_LOG_INFO, "lease %s of %s ends with its connection", lease->id,
+                   lease->info->client_name);
+        lease_free(lease);
+        if (set != NULL)
+            set_lease_ended(set);
+    }
+}
+
+void leases_lose(struct set *set, const char *reason)
+{
+    while (!list_is_empty(&set->leases)) {
+        struct lease *lease = LIST_FIRST(&set->leases, struct lease, set_link);
+        list_remove(&lease->set_link);
+        lease->set = NULL;
+        lease->lost_reason = arena_strdup(&lease->arena, reason);
+        broker_log(lease->broker, BROKER_LOG_ERROR, "lease %s of %s lost its snapshots: %s", lease->id,
+                   lease->info->client_name, reason);
+    }
+}
+
+void leases_free(struct broker *broker)
+{
+    while (!list_is_empty(&broker->leases))
+        lease_free(LIST_FIRST(&broker->leases, struct lease, link));
+}
+
+/* ---- FinishBackup ---- */
+
+static bool tokens_equal(const char *one, const char *other)
+{
+    unsigned char difference = 0;
+    if (strlen(other) != TOKEN_CHARS - 1)
+        return false;
+    for (size_t i = 0; i < TOKEN_CHARS - 1; i++)
+        difference |= (unsigned char)(one[i] ^ other[i]);
+    return difference == 0;
+}
+
+static struct lease *find_lease(struct broker *broker, const char *id)
+{
+    LIST_EACH(struct lease, lease, &broker->leases, link)
+    {
+        if (text_equal(lease->id, id))
+            return lease;
+    }
+    return NULL;
+}
+
+/* NULL, or why this connection may not finish the lease. */
+static PB(Status) *
+    check_finish(struct connection *connection, const PB(FinishBackup) * finish, struct lease **lease)
+{
+    struct broker *broker = connection->broker;
+    PB(Status) *status = NULL;
+    if (finish->outcome == PB_VALUE(OUTCOME, OUTCOME_UNSPECIFIED)) {
+        status = status_make(&broker->arena, PB_CODE(INVALID_ARGUMENT), "NO_OUTCOME",
+                             "FinishBackup has to say whether the backup succeeded");
+        return error_field(error_advise(status, "Set outcome to SUCCEEDED or FAILED."),
+                           "finish_backup.outcome");
+    }
+    if (finish->n_components > 0)
+        return error_unimplemented_field(broker, "finish_backup.components");
+    *lease = find_lease(broker, finish->lease_id);
+    if (*lease == NULL) {
+        status = status_make(&broker->arena, PB_CODE(NOT_FOUND), "UNKNOWN_LEASE", "there is no such lease");
+        return error_advise(status, "It has ended, or its id is wrong; see the list of leases.");
+    }
+    bool may = (*lease)->connection == connection || tokens_equal((*lease)->token, finish->token) ||
+               (connection->caller.rights & RIGHT_BIT_MANAGE) != 0;
+    if (!may) {
+        status = status_make(&broker->arena, PB_CODE(PERMISSION_DENIED), "LEASE_NOT_YOURS",
+                             "the lease belongs to another connection, and the token is not its");
+        return error_advise(status, "Give the lease's token, or use the connection that made it.");
+    }
+    if ((*lease)->set == NULL) {
+        status = status_make(&broker->arena, PB_CODE(DATA_LOSS), "SNAPSHOT_LOST",
+                             "the snapshots of this lease are gone: %s",
+                             (*lease)->lost_reason != NULL ? (*lease)->lost_reason : "no memory");
+        lease_free(*lease);
+        return error_advise(status,
+                            "What was read after the loss is not part of the snapshot: back up again.");
+    }
+    return NULL;
+}
+
+static void on_stop(struct request *request, enum request_stop_reason reason)
+{
+    struct finish *finish = (struct finish *)request;
+    if (reason == STOP_CANCELLED)
+        request_fail(request, error_cancelled(request->broker));
+    else if (reason == STOP_EXPIRED)
+        request_fail(request, error_deadline(request->broker, request->broker->now_ms - request->arrived_ms,
+                                             "the backup was being completed; that goes on"));
+    list_remove(&finish->link);
+    free(finish);
+}
+
+static void answer(struct connection *connection, uint32_t id, PB(Completion) completion)
+{
+    PB(FinishReply) reply = SHADOWPIPE__V1__FINISH_REPLY__INIT;
+    reply.completion = completion;
+    PB(Envelope) envelope = ENVELOPE(FINISH_REPLY, .finish_reply = &reply);
+    reply_now(connection, id, &envelope);
+}
+
+void lease_finish(struct connection *connection, const PB(Envelope) * envelope)
+{
+    const PB(FinishBackup) *wish = envelope->finish_backup;
+    struct lease *lease = NULL;
+    PB(Status) *refusal = check_finish(connection, wish, &lease);
+    if (refusal != NULL || lease == NULL) {
+        fail_now(connection, envelope->id, refusal);
+        return;
+    }
+    struct set *set = lease->set;
+    struct finish *finish = calloc(1, sizeof *finish);
+    if (finish == NULL) {
+        fail_now(connection, envelope->id, NULL);
+        return;
+    }
+    if (wish->outcome == PB_VALUE(OUTCOME, OUTCOME_SUCCEEDED))
+        set->succeeded = true;
+    lease_free(lease);
+    if (!list_is_empty(&set->leases)) { /* others still read */
+        free(finish);
+        answer(connection, envelope->id,
+               !set->has_writers ? PB_VALUE(COMPLETION, COMPLETION_NOT_NEEDED)
+               : set->completed  ? PB_VALUE(COMPLETION, COMPLETION_COMPLETED)
+                                 : PB_VALUE(COMPLETION, COMPLETION_PENDING));
+        return;
+    }
+    request_open(&finish->request, connection, envelope, on_stop);
+    list_append(&set->finishes, &finish->link);
+    set_lease_ended(set);
+}
+
+static void warn_of_writers(struct arena *arena, const struct set *set, PB(FinishReply) * reply)
+{
+    reply->writers = set->statuses.items;
+    reply->n_writers = set->statuses.count;
+    reply->warnings = arena_alloc(arena, (reply->n_writers + 1) * sizeof *reply->warnings);
+    for (size_t i = 0; i < reply->n_writers && reply->warnings != NULL; i++) {
+        const PB(WriterStatus) *writer = reply->writers[i];
+        if (!writer->failed)
+            continue;
+        char *text = text_format(arena, "writer %s failed to complete the backup (%s)", writer->name,
+                                 writer->hresult_name);
+        if (text != NULL)
+            reply->warnings[reply->n_warnings++] = text;
+    }
+}
+
+void finishes_reply(struct set *set, PB(Completion) completion, PB(Status) * failure)
+{
+    PB(FinishReply) reply = SHADOWPIPE__V1__FINISH_REPLY__INIT;
+    reply.completion = completion;
+    if (list_is_empty(&set->finishes))
+        return;
+    if (completion == PB_VALUE(COMPLETION, COMPLETION_COMPLETED))
+        warn_of_writers(&set->broker->arena, set, &reply);
+    while (!list_is_empty(&set->finishes)) {
+        struct finish *finish = LIST_FIRST(&set->finishes, struct finish, link);
+        PB(Envelope) envelope = ENVELOPE(FINISH_REPLY, .finish_reply = &reply);
+        if (failure != NULL)
+            request_fail(&finish->request, failure);
+        else
+            request_reply(&finish->request, &envelope);
+        list_remove(&finish->link);
+        free(finish);
+    }
+}
+
+/* ---- ListLeases ---- */
+
+void leases_list(struct connection *connection, const PB(Envelope) * envelope)
+{
+    struct broker *broker = connection->broker;
+    PB(LeasesReply) reply = SHADOWPIPE__V1__LEASES_REPLY__INIT;
+    reply.leases = arena_alloc(&broker->arena, (list_count(&broker->leases) + 1) * sizeof(*reply.leases));
+    if (reply.leases == NULL) {
+        fail_now(connection, envelope->id, NULL);
+        return;
+    }
+    LIST_EACH(struct lease, lease, &broker->leases, link)
+    {
+        bool is_shown = lease->owner == connection->owner || envelope->list_leases->all_owners;
+        if (is_shown && lease->set != NULL)
+            reply.leases[reply.n_leases++] = lease->info;
+    }
+    PB(Envelope) answer_envelope = ENVELOPE(LEASES_REPLY, .leases_reply = &reply);
+    reply_now(connection, envelope->id, &answer_envelope);
+}

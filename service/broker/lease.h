@@ -1,0 +1,55 @@
+/* Leases: the right to read a snapshot set, until FinishBackup or the end of its connection.
+ *
+ * Used on the connection that made it, or with its token; everybody else needs MANAGE. A lease whose
+ * snapshots vanished (the requester ended) stays as `lost` until its holder lets go, to be told. */
+#ifndef SHADOWPIPE_BROKER_LEASE_H
+#define SHADOWPIPE_BROKER_LEASE_H
+
+#include "proto/decode.h"
+#include "service/broker/request.h"
+
+struct set;
+struct job;
+
+enum {
+    GUID_CHARS = 37,
+    TOKEN_CHARS = 33
+};
+
+struct lease {
+    struct list link; /* of all */
+    struct list set_link;
+    struct list connection_link;
+    struct broker *broker;
+    struct set *set; /* NULL: lost */
+    struct connection *connection;
+    struct owner *owner;
+    char id[GUID_CHARS];
+    char token[TOKEN_CHARS];
+    int64_t created_unix_ms;
+    struct arena arena;
+    PB(LeaseInfo) * info;
+    char *lost_reason;
+};
+
+/* A FinishBackup that waits for the set's completion. */
+struct finish {
+    struct request request; /* first: they are cast */
+    struct list link;       /* in the set's */
+};
+
+/* For a member of a held set. NULL without memory. */
+struct lease *lease_create(struct job *job);
+/* It was never given out. */
+void lease_discard(struct lease *lease);
+void lease_finish(struct connection *connection, const PB(Envelope) * envelope);
+void leases_list(struct connection *connection, const PB(Envelope) * envelope);
+/* The connection ends. */
+void leases_abandon(struct connection *connection);
+/* The set ends, and its copies with it. */
+void leases_lose(struct set *set, const char *reason);
+/* The set's end answers those who wait for it. */
+void finishes_reply(struct set *set, PB(Completion) completion, PB(Status) * failure);
+void leases_free(struct broker *broker);
+
+#endif

@@ -1,0 +1,26 @@
+/* Owners: who the connections belong to, for fairness and quotas.
+ *
+ * The user's SID and the service's; programs that share one of Windows' service accounts without a SID
+ * of their own are told apart by process. Counted by reference; gone with the last one. */
+#ifndef SHADOWPIPE_BROKER_OWNER_H
+#define SHADOWPIPE_BROKER_OWNER_H
+
+#include "service/broker/broker.h"
+#include "service/broker/list.h"
+
+struct owner {
+    struct list link;
+    uint32_t references;
+    uint32_t connections;
+    uint32_t queued;    /* scratch of gate.c */
+    uint64_t last_turn; /* number of its last turn at the gate; 0 = had none */
+    char key[];
+};
+
+/* Takes a reference. NULL without memory. */
+struct owner *owner_get(struct broker *broker, const struct caller *caller);
+struct owner *owner_share(struct owner *owner);
+/* NULL is allowed. */
+void owner_release(struct owner *owner);
+
+#endif

@@ -1,0 +1,192 @@
+#include "service/broker/sequence.h"
+
+#include "service/broker/error.h"
+#include "service/broker/message.h"
+#include "service/broker/state.h"
+
+enum {
+    WINDOW = 32,
+    ASYNC_PENDING = 0x00042309,
+    ASYNC_FINISHED = 0x0004230A,
+    ASYNC_CANCELLED = 0x0004230B
+};
+
+bool method_is_asynchronous(PB(Call__MethodCase) method)
+{
+    switch (method) {
+    case PB_METHOD(GATHER_WRITER_METADATA):
+    case PB_METHOD(PREPARE_FOR_BACKUP):
+    case PB_METHOD(GATHER_WRITER_STATUS):
+    case PB_METHOD(DO_SNAPSHOT_SET):
+    case PB_METHOD(BACKUP_COMPLETE):
+        return true;
+    default:
+        return false;
+    }
+}
+
+uint32_t limit_default_ms(const struct broker_config *config, enum limit limit)
+{
+    switch (limit) {
+    case LIMIT_GATHER:
+        return config->gather_ms;
+    case LIMIT_PREPARE:
+        return config->prepare_ms;
+    case LIMIT_CREATE:
+        return config->create_ms;
+    case LIMIT_STATUS:
+        return config->status_ms;
+    case LIMIT_COMPLETE:
+        return config->complete_ms;
+    case LIMIT_ABORT:
+        return config->abort_ms;
+    case LIMIT_RELEASE:
+        return config->release_ms;
+    case LIMIT_CALL:
+    case LIMITS:
+        break;
+    }
+    return config->call_ms;
+}
+
+static bool is_failure(uint32_t hresult)
+{
+    return (hresult & 0x80000000u) != 0;
+}
+
+static PB(Status) * not_finished(struct broker *broker, const char *name, uint32_t outcome)
+{
+    PB(Status) *status =
+        status_make(&broker->arena, PB_CODE(DEADLINE_EXCEEDED), "PHASE_TIMEOUT",
+                    outcome == ASYNC_CANCELLED ? "%s took longer than its limit and was cancelled"
+                                               : "%s took longer than its limit and could not be cancelled",
+                    name);
+    if (status == NULL)
+        return NULL;
+    status->hresult = outcome;
+    status->hresult_name = text_constant(vss_code_name(outcome, (char[11]){0}));
+    status->method = text_constant(name);
+    error_retry(status, PB_VALUE(RETRY, RETRY_SOON), 60 * 1000);
+    return error_advise(status, "See which writer hangs (vssadmin list writers) and restart its service, or "
+                                "raise the limit.");
+}
+
+PB(Status) * reply_failure(struct broker *broker, PB(Call__MethodCase) method, const PB(CallReply) * reply)
+{
+    const char *name = method_name(method);
+    uint32_t outcome = reply->hresult;
+    if (!is_failure(outcome) && reply->async_hresult != 0) {
+        outcome = reply->async_hresult;
+        if (outcome == ASYNC_PENDING || outcome == ASYNC_CANCELLED)
+            return not_finished(broker, name, outcome);
+        /* Wait's own failure counts, but QueryStatus knows better what happened. */
+        if (!is_failure(outcome))
+            outcome = reply->wait_hresult;
+    }
+    if (!is_failure(outcome))
+        return NULL;
+    PB(Status) *status = status_from_hresult(&broker->arena, name, outcome);
+    if (status != NULL && reply->missing_prerequisite[0] != '\0')
+        status->missing_prerequisite = arena_strdup(&broker->arena, reply->missing_prerequisite);
+    if (status != NULL && status->missing_prerequisite == NULL)
+        status->missing_prerequisite = text_constant("");
+    return status;
+}
+
+static void send_more(struct sequence *sequence)
+{
+    const struct step *step = sequence->step;
+    struct broker *broker = sequence->requester->broker;
+    const ProtobufCFieldDescriptor *field =
+        protobuf_c_message_descriptor_get_field(&shadowpipe__v1__call__descriptor, (unsigned)step->method);
+    uint32_t limit_ms = sequence->user->limit_ms(sequence->subject, step->limit);
+    bool is_async = method_is_asynchronous(step->method);
+    /* The requester cancels at its limit and answers a grace later; ours comes after both. */
+    uint32_t ours_ms = is_async ? limit_ms + 2 * broker->config.cancel_grace_ms : limit_ms;
+    while (sequence->running && sequence->sent < sequence->total &&
+           sequence->sent - sequence->answered < WINDOW) {
+        ProtobufCMessage *parameters = message_new(&broker->arena, field->descriptor);
+        if (parameters != NULL && step->fill != NULL)
+            step->fill(sequence->subject, sequence->sent, parameters);
+        if (!requester_call(sequence->requester, step->method, parameters, sequence->sent,
+                            is_async ? limit_ms : 0, ours_ms)) {
+            sequence->running = false; /* the requester's end follows */
+            return;
+        }
+        sequence->sent++;
+    }
+}
+
+/* From the present step to the first that has something to do. */
+static void begin_step(struct sequence *sequence)
+{
+    for (;; sequence->step++) {
+        const struct step *step = sequence->step;
+        if (step->method == PB_METHOD(_NOT_SET)) {
+            sequence->running = false;
+            sequence->user->done(sequence->subject);
+            return;
+        }
+        sequence->total = step->count != NULL ? step->count(sequence->subject) : 1;
+        sequence->sent = sequence->answered = 0;
+        if (sequence->total > 0)
+            break;
+    }
+    if (sequence->user->phase != NULL)
+        sequence->user->phase(sequence->subject, sequence->step->phase);
+    send_more(sequence);
+}
+
+void sequence_start(struct sequence *sequence, struct requester *requester, const struct step *steps,
+                    const struct sequence_user *user, void *subject)
+{
+    *sequence = (struct sequence){
+        .requester = requester, .step = steps, .user = user, .subject = subject, .running = true};
+    begin_step(sequence);
+}
+
+/* The subject may have started another run meanwhile: that one goes on. */
+static bool stopped_by_hook(struct sequence *sequence, const struct step *step)
+{
+    if (sequence->step == step)
+        sequence->running = false;
+    return true;
+}
+
+bool sequence_replied(struct sequence *sequence, size_t index, const PB(CallReply) * reply)
+{
+    if (!sequence->running)
+        return false;
+    const struct step *step = sequence->step;
+    sequence->answered++;
+    PB(Status) *failure = reply_failure(sequence->requester->broker, step->method, reply);
+    if (failure != NULL && !step->failure_is_reply) {
+        sequence->running = false;
+        sequence->user->failed(sequence->subject, step->method, index, failure);
+        return true;
+    }
+    if (step->reply != NULL && !step->reply(sequence->subject, index, reply))
+        return stopped_by_hook(sequence, step);
+    if (sequence->answered < sequence->total) {
+        send_more(sequence);
+        return true;
+    }
+    if (step->done != NULL && !step->done(sequence->subject))
+        return stopped_by_hook(sequence, step);
+    if (sequence->running) {
+        sequence->step++;
+        begin_step(sequence);
+    }
+    return true;
+}
+
+void sequence_repeat(struct sequence *sequence)
+{
+    sequence->running = true;
+    begin_step(sequence);
+}
+
+void sequence_stop(struct sequence *sequence)
+{
+    sequence->running = false;
+}

@@ -1,0 +1,166 @@
+#include "service/broker/service_status.h"
+
+#include "service/broker/gate.h"
+#include "service/broker/job.h"
+#include "service/broker/message.h"
+#include "service/broker/request.h"
+#include "service/broker/requester.h"
+#include "service/broker/set.h"
+#include "service/broker/state.h"
+
+/* Whom the answer is for: others' jobs are named to it, but not described. */
+struct reader {
+    struct arena *arena;
+    const struct owner *owner;
+    bool sees_all;
+};
+
+static PB(MemberInfo) * make_member(const struct reader *reader, const struct owner *owner,
+                                    const char *client_name, const char *sid, uint32_t process_id,
+                                    const char *purpose, const char *lease_id)
+{
+    PB(MemberInfo) *member = MESSAGE_NEW(reader->arena, member_info);
+    if (member == NULL)
+        return NULL;
+    member->client_name = text_constant(client_name);
+    if (!reader->sees_all && owner != reader->owner)
+        return member;
+    member->owner_sid = text_constant(sid);
+    member->process_id = process_id;
+    member->purpose = text_constant(purpose);
+    member->lease_id = text_constant(lease_id);
+    return member;
+}
+
+static bool add_members(const struct reader *reader, const struct set *set, PB(SetInfo) * info)
+{
+    size_t most = list_count(&set->members) + list_count(&set->leases);
+    info->members = arena_alloc(reader->arena, (most + 1) * sizeof(*info->members));
+    if (info->members == NULL)
+        return false;
+    LIST_EACH(struct job, job, &set->members, link)
+    {
+        const struct connection *connection = job->request.connection;
+        if (connection == NULL)
+            continue;
+        PB(MemberInfo) *member =
+            make_member(reader, job->owner, connection->client_name, connection->caller.sid,
+                        connection->caller.process_id, job->wish->purpose, "");
+        if (member == NULL)
+            return false;
+        info->members[info->n_members++] = member;
+    }
+    LIST_EACH(struct lease, lease, &set->leases, set_link)
+    {
+        PB(MemberInfo) *member =
+            make_member(reader, lease->owner, lease->info->client_name, lease->info->owner_sid,
+                        lease->connection->caller.process_id, lease->info->purpose, lease->id);
+        if (member == NULL)
+            return false;
+        info->members[info->n_members++] = member;
+    }
+    return true;
+}
+
+static PB(SetInfo) * make_set(const struct reader *reader, struct set *set)
+{
+    struct broker *broker = set->broker;
+    PB(SetInfo) *info = MESSAGE_NEW(reader->arena, set_info);
+    if (info == NULL || !add_members(reader, set, info))
+        return NULL;
+    info->set_id = set->set_id;
+    info->phase = set->phase;
+    info->volumes = arena_alloc(reader->arena, (set->volumes_count + 1) * sizeof *info->volumes);
+    for (size_t i = 0; i < set->volumes_count && info->volumes != NULL; i++) {
+        const struct set_volume *volume = &set->volumes[i];
+        info->volumes[info->n_volumes++] = volume->names_count > 0 ? volume->names[0] : volume->guid_path;
+    }
+    info->requester_pid = set->requester != NULL ? set->requester->process_id : 0;
+    info->created_ms = set->created_unix_ms;
+    info->age_ms = broker->now_ms - set->started_ms;
+    return info->volumes != NULL ? info : NULL;
+}
+
+static bool add_sets(const struct reader *reader, struct broker *broker, PB(ServiceStatus) * status)
+{
+    status->sets = arena_alloc(reader->arena, (list_count(&broker->sets) + 1) * sizeof(*status->sets));
+    if (status->sets == NULL)
+        return false;
+    LIST_EACH(struct set, set, &broker->sets, link)
+    {
+        PB(SetInfo) *info = make_set(reader, set);
+        if (info == NULL)
+            return false;
+        status->sets[status->n_sets++] = info;
+    }
+    return true;
+}
+
+static bool add_counters(const struct reader *reader, const struct broker *broker, PB(ServiceStatus) * status)
+{
+    const struct {
+        const char *name;
+        uint64_t value;
+    } counters[] = {
+        {"connections", broker->counters.connections},
+        {"requests", broker->counters.requests},
+        {"malformed_frames", broker->counters.malformed},
+        {"snapshots_created", broker->counters.snapshots_created},
+        {"snapshots_failed", broker->counters.snapshots_failed},
+        {"attempts_repeated", broker->counters.attempts_repeated},
+        {"requesters_started", broker->counters.requesters_started},
+        {"requesters_killed", broker->counters.requesters_killed},
+    };
+    size_t count = sizeof counters / sizeof counters[0];
+    status->counters = arena_alloc(reader->arena, count * sizeof(*status->counters));
+    for (size_t i = 0; i < count && status->counters != NULL; i++) {
+        PB(Counter) *counter = MESSAGE_NEW(reader->arena, counter);
+        if (counter == NULL)
+            return false;
+        counter->name = text_constant(counters[i].name);
+        counter->value = counters[i].value;
+        status->counters[status->n_counters++] = counter;
+    }
+    return status->counters != NULL;
+}
+
+static void describe_gate(const struct broker *broker, PB(ServiceStatus) * status)
+{
+    const struct set *holder = broker->gate.holder;
+    status->gate_waiting_for = gate_waiting_for(broker);
+    if (holder == NULL)
+        return;
+    status->gate_phase = holder->phase;
+    const struct job *first = LIST_FIRST(&holder->members, struct job, link);
+    status->gate_holder = text_constant(first != NULL && first->request.connection != NULL
+                                            ? first->request.connection->client_name
+                                            : "a client that has gone");
+}
+
+void service_status_answer(struct connection *connection, const PB(Envelope) * envelope)
+{
+    struct broker *broker = connection->broker;
+    struct reader reader = {.arena = &broker->arena,
+                            .owner = connection->owner,
+                            .sees_all = (connection->caller.rights & RIGHT_BIT_MANAGE) != 0};
+    PB(ServiceStatus) status = SHADOWPIPE__V1__SERVICE_STATUS__INIT;
+    status.server_version = text_constant(broker->config.server_version);
+    status.boot_id = broker->boot_id;
+    status.started_ms = broker->started_unix_ms;
+    status.simulated = broker->simulated;
+    status.vss_library = text_constant(broker->config.vss_library);
+    status.stopping = broker->stopping;
+    struct broker_counts counts;
+    broker_counts(broker, &counts);
+    status.connections = counts.connections;
+    status.queue_length = counts.queue_length + (uint32_t)list_count(&broker->gate.waiting);
+    status.leases = counts.leases;
+    status.requesters = counts.requesters;
+    describe_gate(broker, &status);
+    if (!add_sets(&reader, broker, &status) || !add_counters(&reader, broker, &status)) {
+        fail_now(connection, envelope->id, NULL);
+        return;
+    }
+    PB(Envelope) answer = ENVELOPE(SERVICE_STATUS, .service_status = &status);
+    reply_now(connection, envelope->id, &answer);
+}

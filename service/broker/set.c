@@ -1,0 +1,609 @@
+#include "service/broker/set.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "service/broker/error.h"
+#include "service/broker/gate.h"
+#include "service/broker/job.h"
+#include "service/broker/lease.h"
+#include "service/broker/log.h"
+#include "service/broker/message.h"
+#include "service/broker/state.h"
+#include "service/broker/writers.h"
+
+enum {
+    ARENA_BYTES = 64 * 1024 * 1024,
+    ATTEMPTS_MAX = 2,
+    AFTER_FREEZE_MS = 60 * 1000, /* no second freeze of the same writers before this */
+    TICK_MS = 1000
+};
+
+static const uint32_t unexpected = 0x80042302u;     /* VSS_E_UNEXPECTED */
+static const uint32_t unexpected_old = 0x8000FFFFu; /* E_UNEXPECTED, the same before Windows 7 */
+
+/* ---- what it is ---- */
+
+bool set_is_ending(const struct set *set)
+{
+    return set->stage >= SET_DRAINING;
+}
+
+bool set_is_ahead(const struct set *set)
+{
+    return set->restart || (set->stage <= SET_CREATING && !set->created);
+}
+
+bool set_is_copy(const struct set *set)
+{
+    return set->backup_type == PB_VALUE(BACKUP_TYPE, BACKUP_TYPE_COPY);
+}
+
+bool set_is_wanted(const struct set *set)
+{
+    LIST_EACH(struct job, job, &set->members, link)
+    {
+        if (!job->is_leaving && job->failure == NULL)
+            return true;
+    }
+    return false;
+}
+
+static bool is_freezing(const struct set *set)
+{
+    return set->requester != NULL && requester_busy_with(set->requester) == PB_METHOD(DO_SNAPSHOT_SET);
+}
+
+void set_enter_phase(struct set *set, PB(Phase) phase)
+{
+    struct broker *broker = set->broker;
+    if (set->phase == phase)
+        return;
+    if (set->phase != PB_PHASE(UNSPECIFIED) && set->times_count < PHASE_TIMES)
+        set->times[set->times_count++] = (struct phase_time){set->phase, set->phase_ms, broker->now_ms};
+    set->phase = phase;
+    set->phase_ms = broker->now_ms;
+    LIST_EACH(struct job, job, &set->members, link)
+    job_progress(job);
+}
+
+/* ---- failures ---- */
+
+void set_fail(struct set *set, PB(Status) * status)
+{
+    if (status == NULL)
+        status = error_no_memory();
+    if (status->phase == PB_PHASE(UNSPECIFIED))
+        status->phase = set->phase;
+    status->attempts = set->attempt;
+    LIST_EACH(struct job, job, &set->members, link)
+    job_note_failure(job, status);
+    set->failed = true;
+    set->restart = false;
+    set_end(set);
+}
+
+/* VSS could not say what went wrong, and no writer has been frozen for it yet: once more with a fresh
+ * object. What PrepareForBackup says always reaches the client. */
+static bool may_repeat(const struct set *set, PB(Call__MethodCase) method, const PB(Status) * status)
+{
+    bool is_transient = status->hresult == unexpected || status->hresult == unexpected_old;
+    return is_transient && method != PB_METHOD(PREPARE_FOR_BACKUP) && !set->freeze_begun &&
+           set->attempt < ATTEMPTS_MAX && set_is_wanted(set) && !set->broker->stopping;
+}
+
+void set_call_failed(struct set *set, PB(Call__MethodCase) method, size_t index, PB(Status) * status)
+{
+    if (status == NULL)
+        status = error_no_memory();
+    if (method == PB_METHOD(ADD_TO_SNAPSHOT_SET) && index < set->volumes_count) {
+        const struct set_volume *volume = &set->volumes[index];
+        status->volume = volume->names_count > 0 ? volume->names[0] : volume->guid_path;
+        status->provider = volume->provider_id;
+    }
+    if (may_repeat(set, method, status)) {
+        broker_log(set->broker, BROKER_LOG_WARNING, "%s; trying again with a fresh object", status->message);
+        set->broker->counters.attempts_repeated++;
+        LIST_EACH(struct job, job, &set->members, link)
+        job_warn(job, "attempt %u: %s", (unsigned)set->attempt, status->message);
+        set->restart = true;
+        set_end(set);
+        return;
+    }
+    if (set->freeze_begun && status->retryable && status->retry_after_ms < AFTER_FREEZE_MS)
+        status->retry_after_ms = AFTER_FREEZE_MS;
+    set_fail(set, status);
+}
+
+static size_t collect_failed(const struct set *set, struct job *job, PB(WriterStatus) * *failed)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < set->statuses.count; i++) {
+        PB(WriterStatus) *writer = set->statuses.items[i];
+        if (!writer->failed)
+            continue;
+        bool is_tolerated =
+            job != NULL && writer_is_in(writer, job->wish->writers_tolerated, job->wish->n_writers_tolerated);
+        if (is_tolerated) {
+            writer->tolerated = true;
+            uint32_t state = writer->state > 0 ? (uint32_t)writer->state - 1 : 0;
+            job_warn(job, "tolerated writer %s is in state %s after %s (%s)", writer->name,
+                     writer_state_name(state), method_name(set->status_after), writer->hresult_name);
+        } else {
+            failed[count++] = writer;
+        }
+    }
+    return count;
+}
+
+bool set_judge_writers(struct set *set)
+{
+    struct arena *arena = &set->broker->arena;
+    if (set->status_after == PB_METHOD(BACKUP_COMPLETE))
+        return true; /* the copies are good; FinishReply tells */
+    PB(WriterStatus) **failed = arena_alloc(arena, (set->statuses.count + 1) * sizeof(*failed));
+    if (failed == NULL) {
+        set_fail(set, NULL);
+        return false;
+    }
+    size_t worst = 0;
+    if (list_is_empty(&set->members))
+        worst = collect_failed(set, NULL, failed);
+    LIST_EACH(struct job, job, &set->members, link)
+    {
+        size_t count = collect_failed(set, job, failed);
+        if (count == 0)
+            continue;
+        worst = count;
+        PB(Status) *status =
+            writers_failure(set->broker, failed, count, method_name(set->status_after), set->phase);
+        if (status != NULL && set->freeze_begun && status->retryable &&
+            status->retry_after_ms < AFTER_FREEZE_MS)
+            status->retry_after_ms = AFTER_FREEZE_MS;
+        if (status != NULL)
+            status->attempts = set->attempt;
+        job_note_failure(job, status);
+    }
+    if (worst == 0 || set_is_wanted(set))
+        return true;
+    set->failed = true;
+    set_end(set);
+    return false;
+}
+
+/* ---- its life ---- */
+
+static void sequence_failed(void *subject, PB(Call__MethodCase) method, size_t index, PB(Status) * status)
+{
+    struct set *set = subject;
+    if (set->stage == SET_COMPLETING) {
+        set_end_completion_failed(set, status);
+    } else if (set->stage == SET_COMPLETING_EARLY) {
+        set_note_completion_failure(set, status);
+        set->stage = SET_HELD;
+        set_enter_phase(set, PB_PHASE(HELD));
+        set_lease_ended(set);
+    } else {
+        set_call_failed(set, method, index, status);
+    }
+}
+
+/* The snapshots exist: whoever still wants them gets a lease. */
+static void hold(struct set *set)
+{
+    set->stage = SET_HELD;
+    set_enter_phase(set, PB_PHASE(HELD));
+    LIST_EACH(struct job, job, &set->members, link)
+    {
+        if (!job->is_leaving && job->failure == NULL)
+            job_succeed(job);
+    }
+    if (set->has_writers && set_is_copy(set))
+        timer_set(set->broker, &set->complete_timer, set->complete_within_ms);
+    set_lease_ended(set);
+}
+
+static void sequence_done(void *subject)
+{
+    struct set *set = subject;
+    switch (set->stage) {
+    case SET_OPENING:
+        set->stage = SET_AT_GATE;
+        gate_wait(set);
+        set_enter_phase(set, PB_PHASE(WAITING_FOR_GATE));
+        break;
+    case SET_CREATING:
+        hold(set);
+        break;
+    case SET_COMPLETING_EARLY:
+        set->completed = true;
+        set->stage = SET_HELD;
+        set_enter_phase(set, PB_PHASE(HELD));
+        set_lease_ended(set);
+        break;
+    default:
+        assert(set->stage == SET_COMPLETING);
+        set_end_completed(set);
+        break;
+    }
+}
+
+static uint32_t limit_ms(void *subject, enum limit limit)
+{
+    const struct set *set = subject;
+    uint32_t most_ms = set->limits_ms[limit];
+    if (limit == LIMIT_CALL && set->phase != PB_PHASE(ADDING_VOLUMES))
+        return set->broker->config.call_ms; /* the request's limit for adding volumes is no other call's */
+    if (limit != LIMIT_CREATE)
+        return most_ms;
+    uint32_t left_ms = gate_left_ms(set->broker);
+    return left_ms < most_ms ? left_ms : most_ms;
+}
+
+static void on_phase(void *subject, PB(Phase) phase)
+{
+    set_enter_phase(subject, phase);
+}
+
+static const struct sequence_user sequence_user = {
+    .phase = on_phase, .limit_ms = limit_ms, .failed = sequence_failed, .done = sequence_done};
+
+void set_run(struct set *set, const struct step *steps)
+{
+    sequence_start(&set->sequence, set->requester, steps, &sequence_user, set);
+}
+
+void set_gate_granted(struct set *set)
+{
+    assert(set->stage == SET_AT_GATE);
+    set->stage = SET_CREATING;
+    set->retry_ms = set->broker->config.in_progress_retry_ms;
+    set_run(set, set_steps_create);
+}
+
+void set_gate_expired(struct set *set)
+{
+    struct broker *broker = set->broker;
+    if (set_is_ending(set) || is_freezing(set))
+        return; /* DoSnapshotSet's own limit is no later than this */
+    PB(Status) *status = status_make(&broker->arena, PB_CODE(ABORTED), "GATE_TIMEOUT",
+                                     "the snapshot set was not created within the %u s that one may take",
+                                     (unsigned)broker->config.gate_hold_ms / 1000);
+    error_retry(status, PB_VALUE(RETRY, RETRY_SOON), AFTER_FREEZE_MS);
+    set_fail(set, error_advise(status, "See which writer or provider is slow in the Application event log."));
+}
+
+/* ---- from its requester ---- */
+
+static void on_ready(void *subject)
+{
+    struct set *set = subject;
+    set->stage = SET_OPENING;
+    set_run(set, set_steps_open);
+}
+
+/* What VSS now holds for this object, whoever waits for the answer. */
+static void note_progress(struct set *set, PB(Call__MethodCase) method, const PB(CallReply) * reply)
+{
+    if (reply_failure(set->broker, method, reply) != NULL)
+        return;
+    switch (method) {
+    case PB_METHOD(START_SNAPSHOT_SET):
+        set->opened = true;
+        break;
+    case PB_METHOD(DO_SNAPSHOT_SET):
+        set->created = true;
+        set->created_unix_ms = set->broker->unix_ms;
+        gate_leave(set);
+        break;
+    case PB_METHOD(ABORT_BACKUP):
+        set->aborted = true;
+        break;
+    case PB_METHOD(RELEASE_OBJECT):
+        set->released = true;
+        break;
+    default:
+        break;
+    }
+}
+
+static void on_replied(void *subject, PB(Call__MethodCase) method, size_t index, const PB(CallReply) * reply)
+{
+    struct set *set = subject;
+    note_progress(set, method, reply);
+    if (set_is_ending(set))
+        set_end_replied(set, method, index, reply);
+    else
+        sequence_replied(&set->sequence, index, reply);
+}
+
+static void on_overdue(void *subject, PB(Call__MethodCase) method)
+{
+    struct set *set = subject;
+    struct broker *broker = set->broker;
+    PB(Status) *status = status_make(&broker->arena, PB_CODE(DEADLINE_EXCEEDED), "PHASE_TIMEOUT",
+                                     "%s did not return within its limit", method_name(method));
+    if (status != NULL) {
+        status->method = text_constant(method_name(method));
+        status->phase = set->phase;
+        status->attempts = set->attempt;
+    }
+    error_retry(status, PB_VALUE(RETRY, RETRY_SOON), AFTER_FREEZE_MS);
+    error_advise(status, "See which writer hangs (vssadmin list writers) and restart its service.");
+    if (set_is_ending(set)) {
+        set_end_overdue(set);
+        return;
+    }
+    if (set->stage == SET_COMPLETING_EARLY) { /* the copies can be read all the same */
+        set_note_completion_failure(set, status);
+        sequence_stop(&set->sequence);
+        set->stage = SET_HELD;
+        set_enter_phase(set, PB_PHASE(HELD));
+        set_lease_ended(set);
+        return;
+    }
+    set_fail(set, status);
+    if (method_is_asynchronous(method))
+        set_end_overdue(set); /* its cancellation has been tried: go on to AbortBackup */
+    else
+        requester_kill(set->requester, status);
+}
+
+static void on_ended(void *subject, PB(Status) * why, bool left_open)
+{
+    set_process_ended(subject, why, left_open);
+}
+
+static const struct requester_user requester_user = {
+    .ready = on_ready, .replied = on_replied, .overdue = on_overdue, .ended = on_ended};
+
+/* ---- its timers ---- */
+
+static void on_timer(struct broker *broker, struct timer *timer)
+{
+    struct set *set = LIST_ITEM(timer, struct set, timer);
+    (void)broker;
+    if (set_is_ending(set))
+        set_end_waited(set);
+    else if (set->is_clearing)
+        sequence_repeat(&set->sequence);
+}
+
+static void on_complete_timer(struct broker *broker, struct timer *timer)
+{
+    struct set *set = LIST_ITEM(timer, struct set, complete_timer);
+    if (set->stage != SET_HELD || set->completed || set->completion_failure != NULL)
+        return;
+    broker_log(broker, BROKER_LOG_INFO, "completing the backup of set %s early, while it is being read",
+               set->set_id);
+    set->stage = SET_COMPLETING_EARLY;
+    set_run(set, set_steps_complete);
+}
+
+/* ---- beginnings ---- */
+
+static bool has_volume(const struct set *set, const char *guid_path)
+{
+    for (size_t i = 0; i < set->volumes_count; i++) {
+        if (text_equal(set->volumes[i].guid_path, guid_path))
+            return true;
+    }
+    return false;
+}
+
+static bool add_volumes(struct set *set, const struct job *job)
+{
+    if (set->volumes == NULL)
+        set->volumes = arena_alloc(&set->arena, MAX_VOLUMES * sizeof *set->volumes);
+    for (size_t i = 0; i < job->volumes_count && set->volumes != NULL; i++) {
+        const struct job_volume *from = &job->volumes[i];
+        if (has_volume(set, from->guid_path))
+            continue;
+        struct set_volume *to = &set->volumes[set->volumes_count++];
+        to->guid_path = arena_strdup(&set->arena, from->guid_path);
+        to->names = arena_alloc(&set->arena, (from->names_count + 1) * sizeof *to->names);
+        to->provider_id = to->snapshot_id = text_constant("");
+        if (to->guid_path == NULL || to->names == NULL)
+            return false;
+        for (size_t j = 0; j < from->names_count; j++) {
+            to->names[j] = arena_strdup(&set->arena, from->names[j]);
+            if (to->names[j] == NULL)
+                return false;
+            to->names_count++;
+        }
+    }
+    return set->volumes != NULL;
+}
+
+/* Ids without braces: what VSS is given. */
+static char *bare_id(struct arena *arena, const char *id)
+{
+    return id[0] == '{' ? text_format(arena, "%.36s", id + 1) : arena_strdup(arena, id);
+}
+
+static bool add_ids(struct set *set, const struct job *job)
+{
+    const PB(CreateSnapshot) *wish = job->wish;
+    size_t most = wish->n_writers_excluded + job->excluded_count;
+    set->excluded = arena_alloc(&set->arena, (most + 1) * sizeof *set->excluded);
+    set->providers = arena_alloc(&set->arena, (wish->n_providers + 1) * sizeof *set->providers);
+    if (set->excluded == NULL || set->providers == NULL)
+        return false;
+    for (size_t i = 0; i < most; i++) {
+        const char *name = i < wish->n_writers_excluded ? wish->writers_excluded[i]
+                                                        : job->excluded[i - wish->n_writers_excluded];
+        const char *id = text_is_guid(name) ? name : writer_known_class(name);
+        if (id == NULL)
+            continue;
+        set->excluded[set->excluded_count] = bare_id(&set->arena, id);
+        if (set->excluded[set->excluded_count++] == NULL)
+            return false;
+    }
+    for (size_t i = 0; i < wish->n_providers; i++) {
+        set->providers[i] = bare_id(&set->arena, wish->providers[i]);
+        if (set->providers[i] == NULL)
+            return false;
+        set->providers_count++;
+    }
+    return true;
+}
+
+static void take_limits(struct set *set, const PB(CreateSnapshot) * wish)
+{
+    static const struct {
+        PB(Phase) phase;
+        enum limit limit;
+    } pairs[] = {{PB_PHASE(GATHERING), LIMIT_GATHER},
+                 {PB_PHASE(ADDING_VOLUMES), LIMIT_CALL},
+                 {PB_PHASE(PREPARING), LIMIT_PREPARE},
+                 {PB_PHASE(CREATING), LIMIT_CREATE},
+                 {PB_PHASE(COMPLETING), LIMIT_COMPLETE}};
+    for (int limit = 0; limit < LIMITS; limit++)
+        set->limits_ms[limit] = limit_default_ms(&set->broker->config, (enum limit)limit);
+    for (size_t i = 0; i < wish->n_phase_timeouts; i++) {
+        for (size_t j = 0; j < sizeof pairs / sizeof pairs[0]; j++) {
+            uint32_t *limit_ms_of = &set->limits_ms[pairs[j].limit];
+            if (pairs[j].phase == wish->phase_timeouts[i]->phase &&
+                wish->phase_timeouts[i]->timeout_ms < *limit_ms_of)
+                *limit_ms_of = wish->phase_timeouts[i]->timeout_ms;
+        }
+    }
+}
+
+/* What the members want, for a fresh object. */
+static bool take_wishes(struct set *set)
+{
+    const struct job *first = LIST_FIRST(&set->members, struct job, link);
+    const PB(CreateSnapshot) *wish = first->wish;
+    set->context = job_context(wish);
+    set->has_writers = job_has_writers(wish);
+    set->backup_type = wish->backup_type != PB_VALUE(BACKUP_TYPE, BACKUP_TYPE_UNSPECIFIED)
+                           ? wish->backup_type
+                           : PB_VALUE(BACKUP_TYPE, BACKUP_TYPE_COPY);
+    set->bootable = wish->bootable;
+    set->partial_files = wish->partial_files;
+    set->complete_within_ms =
+        wish->complete_within_ms != 0 ? wish->complete_within_ms : set->broker->config.complete_within_ms;
+    take_limits(set, wish);
+    LIST_EACH(struct job, job, &set->members, link)
+    {
+        if (!add_volumes(set, job))
+            return false;
+        job->attempts = set->attempt;
+    }
+    return add_ids(set, first);
+}
+
+static bool begin_attempt(struct set *set)
+{
+    struct broker *broker = set->broker;
+    set->attempt++;
+    set->stage = SET_STARTING;
+    set_enter_phase(set, PB_PHASE(STARTING));
+    if (!take_wishes(set))
+        return false;
+    set->requester = requester_start(broker, &requester_user, set);
+    return set->requester != NULL;
+}
+
+static struct set *set_new(struct broker *broker)
+{
+    struct set *set = calloc(1, sizeof *set);
+    if (set == NULL)
+        return NULL;
+    set->broker = broker;
+    set->started_ms = broker->now_ms;
+    list_init(&set->gate_link);
+    list_init(&set->members);
+    list_init(&set->leases);
+    list_init(&set->finishes);
+    arena_init(&set->arena, ARENA_BYTES);
+    timer_init(&set->timer, on_timer);
+    timer_init(&set->complete_timer, on_complete_timer);
+    list_append(&broker->sets, &set->link);
+    return set;
+}
+
+static void set_free(struct set *set)
+{
+    assert(list_is_empty(&set->leases) && list_is_empty(&set->finishes) && set->requester == NULL);
+    gate_leave(set);
+    list_remove(&set->link);
+    timer_stop(&set->timer);
+    timer_stop(&set->complete_timer);
+    arena_free(&set->arena);
+    free(set);
+}
+
+struct set *set_create(struct broker *broker, struct job *job)
+{
+    struct set *set = set_new(broker);
+    if (set == NULL)
+        return NULL;
+    list_append(&set->members, &job->link);
+    job->set = set;
+    if (begin_attempt(set)) {
+        if (!timer_runs(&broker->tick))
+            timer_set(broker, &broker->tick, TICK_MS);
+        return set;
+    }
+    list_remove(&job->link);
+    job->set = NULL;
+    set_free(set);
+    return NULL;
+}
+
+/* Everything of the last attempt is forgotten but the times of its phases. */
+static void forget_attempt(struct set *set)
+{
+    arena_reset(&set->arena);
+    set->volumes = NULL;
+    set->volumes_count = set->providers_count = set->excluded_count = 0;
+    set->writers = set->statuses = (struct writer_list){0};
+    set->set_id[0] = '\0';
+    set->opened = set->prepared = set->created = set->aborted = set->released = false;
+    set->is_clearing = set->restart = set->failed = false;
+    set->completion_failure = NULL;
+}
+
+void set_process_ended(struct set *set, PB(Status) * why, bool left_open)
+{
+    struct broker *broker = set->broker;
+    bool was_creating = set->opened && !set->created && !set->aborted && !set->released;
+    sequence_stop(&set->sequence);
+    timer_stop(&set->timer);
+    timer_stop(&set->complete_timer);
+    set->requester = NULL;
+    if (was_creating && left_open)
+        gate_run_down(broker);
+    gate_leave(set);
+    if (set->restart && set_is_wanted(set) && !broker->stopping) {
+        forget_attempt(set);
+        if (begin_attempt(set))
+            return;
+        why = error_no_memory();
+    }
+    if (why == NULL)
+        why = error_stopping(broker);
+    if (why != NULL && why->phase == PB_PHASE(UNSPECIFIED))
+        why->phase = set->phase;
+    leases_lose(set, why != NULL ? why->message : "the service has no memory");
+    finishes_reply(set, PB_VALUE(COMPLETION, COMPLETION_UNSPECIFIED), why);
+    set->stage = SET_LEAVING;
+    while (!list_is_empty(&set->members)) {
+        struct job *job = LIST_FIRST(&set->members, struct job, link);
+        job_note_failure(job, why);
+        job_send_failure(job);
+    }
+    set_free(set);
+}
+
+void sets_free(struct broker *broker)
+{
+    while (!list_is_empty(&broker->sets)) {
+        struct set *set = LIST_FIRST(&broker->sets, struct set, link);
+        set->requester = NULL;
+        set_free(set);
+    }
+}

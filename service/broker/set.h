@@ -1,0 +1,167 @@
+/* A snapshot set: one VSS object in one requester process, and the jobs that share it.
+ *
+ * It runs the canonical sequence: open (initialise, gather the writers' metadata, ask whether the volumes
+ * are supported), wait for the gate, create (StartSnapshotSet .. DoSnapshotSet, the writers' state after
+ * each), hold while leases read, complete, release. From anywhere it can end; then it owes VSS what its
+ * progress demands: AbortBackup where a set is open or PrepareForBackup was reached, BackupComplete where
+ * a COPY snapshot exists, Release always. set.c has its life, set_steps.c the calls, set_end.c the end. */
+#ifndef SHADOWPIPE_BROKER_SET_H
+#define SHADOWPIPE_BROKER_SET_H
+
+#include "service/broker/sequence.h"
+#include "service/broker/timer.h"
+
+enum set_stage {
+    SET_STARTING, /* the process */
+    SET_OPENING,
+    SET_AT_GATE,
+    SET_CREATING,
+    SET_HELD,
+    SET_COMPLETING_EARLY, /* BackupComplete while leases still read */
+    /* Ending, in this order; some are left out. */
+    SET_DRAINING, /* calls under way are awaited */
+    SET_COMPLETING,
+    SET_ABORTING,
+    SET_RELEASING,
+    SET_LEAVING /* the process's exit is awaited */
+};
+
+struct set_volume {
+    char *guid_path;
+    char **names;
+    size_t names_count;
+    bool supported;
+    uint32_t hresult;  /* of a question that failed */
+    char *provider_id; /* "" = VSS chooses */
+    char *snapshot_id;
+    PB(Snapshot) * snapshot;
+};
+
+struct writer_list {
+    PB(WriterStatus) * *items;
+    size_t count;
+    size_t expected; /* while it is being read */
+};
+
+struct phase_time {
+    PB(Phase) phase;
+    uint64_t start_ms;
+    uint64_t end_ms;
+};
+
+enum {
+    PHASE_TIMES = 48
+};
+
+struct set {
+    struct list link;
+    struct list gate_link;
+    struct broker *broker;
+    struct requester *requester;
+    struct sequence sequence;
+    struct arena arena; /* of this attempt */
+    enum set_stage stage;
+    struct list members; /* jobs; each sees its own volumes */
+    struct list leases;
+    struct list finishes; /* FinishBackup requests that wait for the completion */
+    uint64_t started_ms;
+    int64_t created_unix_ms;
+    char set_id[40];
+    uint32_t attempt;
+
+    /* What its members have in common. */
+    uint32_t context; /* VSS_SNAPSHOT_CONTEXT with attribute bits */
+    bool has_writers;
+    PB(BackupType) backup_type;
+    bool bootable;
+    bool partial_files;
+    uint32_t complete_within_ms;
+
+    uint32_t limits_ms[LIMITS];
+
+    struct set_volume *volumes;
+    size_t volumes_count;
+    char **providers;
+    size_t providers_count;
+    char **excluded; /* ids, for DisableWriter… */
+    size_t excluded_count;
+    struct writer_list writers;        /* who they are, by their metadata */
+    struct writer_list statuses;       /* the latest */
+    PB(Call__MethodCase) status_after; /* the call that they follow */
+
+    struct timer timer; /* the next try of StartSnapshotSet, or the end of a wait while ending */
+    struct timer complete_timer;
+    uint32_t retry_ms;
+    bool is_clearing; /* StartSnapshotSet said VSS_E_SNAPSHOT_SET_IN_PROGRESS */
+
+    /* How far it has come in VSS; decides what is owed. */
+    bool opened;       /* StartSnapshotSet succeeded */
+    bool prepared;     /* PrepareForBackup was sent */
+    bool freeze_begun; /* DoSnapshotSet was sent */
+    bool created;      /* DoSnapshotSet ended well */
+    bool completed;    /* BackupComplete was called, and the writers were asked */
+    bool aborted;      /* AbortBackup succeeded */
+    bool released;
+
+    bool failed;    /* nothing of it is given out */
+    bool succeeded; /* FinishBackup with success, for the types that truncate logs */
+    bool restart;   /* once it has ended, again with a fresh object */
+    PB(Status) * completion_failure;
+
+    PB(Phase) phase;
+    uint64_t phase_ms;
+    struct phase_time times[PHASE_TIMES];
+    size_t times_count;
+};
+
+struct job;
+struct finish;
+
+/* Takes the job as its first member and starts. NULL without memory. */
+struct set *set_create(struct broker *broker, struct job *job);
+void set_gate_granted(struct set *set);
+void set_gate_expired(struct set *set);
+/* A member has left or its lease has ended: nobody may be left. */
+void set_member_left(struct set *set);
+void set_lease_ended(struct set *set);
+/* The service stops. */
+void set_stop(struct set *set);
+void set_stop_overdue(struct set *set); /* DoSnapshotSet has had its time */
+/* Kills what is left. */
+void set_kill(struct set *set);
+/* It has not yet let the next one through the gate. */
+bool set_is_ahead(const struct set *set);
+bool set_is_ending(const struct set *set);
+void sets_free(struct broker *broker);
+
+/* ---- Between the set's files. ---- */
+
+extern const struct step set_steps_open[], set_steps_create[], set_steps_complete[];
+
+void set_enter_phase(struct set *set, PB(Phase) phase);
+void set_begin_attempt(struct set *set);
+/* Every member fails for this reason, and the set ends. */
+void set_fail(struct set *set, PB(Status) * status);
+/* A call failed: another attempt, or the end. */
+void set_call_failed(struct set *set, PB(Call__MethodCase) method, size_t index, PB(Status) * status);
+void set_end(struct set *set);
+void set_run(struct set *set, const struct step *steps);
+void set_restart(struct set *set);
+/* While it ends. */
+void set_end_replied(struct set *set, PB(Call__MethodCase) method, size_t index, const PB(CallReply) * reply);
+void set_end_overdue(struct set *set);
+void set_end_waited(struct set *set); /* its timer has fired */
+void set_end_completed(struct set *set);
+void set_end_completion_failed(struct set *set, PB(Status) * status);
+/* Its process has ended, for whatever reason. Frees the set, or begins the next attempt. */
+void set_process_ended(struct set *set, PB(Status) * why, bool left_open);
+void set_note_completion_failure(struct set *set, const PB(Status) * status);
+bool set_owes_abort(const struct set *set);
+bool set_owes_completion(const struct set *set);
+bool set_is_copy(const struct set *set);
+/* Members that still want it. */
+bool set_is_wanted(const struct set *set);
+/* Ends the set if a writer failed that a member does not tolerate. False: it has. */
+bool set_judge_writers(struct set *set);
+
+#endif

@@ -1,0 +1,474 @@
+/* The canonical sequence of a backup, as tables of calls, and what each answer means. */
+#include <stdio.h>
+#include <string.h>
+
+#include "service/broker/error.h"
+#include "service/broker/gate.h"
+#include "service/broker/job.h"
+#include "service/broker/log.h"
+#include "service/broker/message.h"
+#include "service/broker/set.h"
+#include "service/broker/state.h"
+#include "service/broker/writers.h"
+
+enum {
+    WRITERS_MAX = 4096,
+    RETRY_MAX_MS = 5000
+};
+
+static const uint32_t snapshot_set_in_progress = 0x80042316u; /* VSS_E_SNAPSHOT_SET_IN_PROGRESS */
+
+static bool no_memory(struct set *set)
+{
+    set_fail(set, error_no_memory());
+    return false;
+}
+
+/* ---- initialising ---- */
+
+static void fill_context(void *subject, size_t index, ProtobufCMessage *parameters)
+{
+    (void)index;
+    ((PB(SetContext) *)parameters)->context = ((const struct set *)subject)->context;
+}
+
+static void fill_backup_state(void *subject, size_t index, ProtobufCMessage *parameters)
+{
+    const struct set *set = subject;
+    (void)index;
+    PB(SetBackupState) *state = (PB(SetBackupState) *)parameters;
+    state->bootable_system_state = set->bootable;
+    state->backup_type = (uint32_t)set->backup_type;
+    state->partial_file_support = set->partial_files;
+}
+
+static size_t if_excluded(void *subject)
+{
+    return ((const struct set *)subject)->excluded_count > 0;
+}
+
+/* An id may be of a class or of an instance; either call passes over what it does not know. */
+static void fill_classes(void *subject, size_t index, ProtobufCMessage *parameters)
+{
+    const struct set *set = subject;
+    (void)index;
+    ((PB(DisableWriterClasses) *)parameters)->writer_ids = set->excluded;
+    ((PB(DisableWriterClasses) *)parameters)->n_writer_ids = set->excluded_count;
+}
+
+static void fill_instances(void *subject, size_t index, ProtobufCMessage *parameters)
+{
+    const struct set *set = subject;
+    (void)index;
+    ((PB(DisableWriterInstances) *)parameters)->instance_ids = set->excluded;
+    ((PB(DisableWriterInstances) *)parameters)->n_instance_ids = set->excluded_count;
+}
+
+/* ---- the writers' metadata ---- */
+
+static size_t if_writers(void *subject)
+{
+    return ((const struct set *)subject)->has_writers;
+}
+
+/* The list fills as the replies come, in order. */
+static bool begin_list(struct set *set, uint32_t count, struct writer_list *list)
+{
+    list->expected = count < WRITERS_MAX ? count : WRITERS_MAX;
+    list->count = 0;
+    list->items = arena_alloc(&set->arena, (list->expected + 1) * sizeof(*list->items));
+    return list->items != NULL || no_memory(set);
+}
+
+static bool on_metadata_count(void *subject, size_t index, const PB(CallReply) * reply)
+{
+    struct set *set = subject;
+    (void)index;
+    uint32_t count =
+        reply->out_case == PB_OUT(GET_WRITER_METADATA_COUNT) ? reply->get_writer_metadata_count->count : 0;
+    return begin_list(set, count, &set->writers);
+}
+
+static size_t count_metadata(void *subject)
+{
+    return ((const struct set *)subject)->writers.expected;
+}
+
+static void fill_metadata(void *subject, size_t index, ProtobufCMessage *parameters)
+{
+    (void)subject;
+    ((PB(GetWriterMetadata) *)parameters)->index = (uint32_t)index;
+}
+
+static bool on_metadata(void *subject, size_t index, const PB(CallReply) * reply)
+{
+    struct set *set = subject;
+    (void)index;
+    const PB(Writer) *writer = NULL;
+    if (reply->out_case == PB_OUT(GET_WRITER_METADATA))
+        writer = reply->get_writer_metadata->writer;
+    PB(WriterStatus) *status = writer != NULL && writer->status != NULL
+                                   ? MESSAGE_COPY(&set->arena, writer->status)
+                                   : MESSAGE_NEW(&set->arena, writer_status);
+    if (status == NULL)
+        return no_memory(set);
+    if (writer != NULL && writer->n_components > 0)
+        status->components = (uint32_t)writer->n_components;
+    set->writers.items[set->writers.count++] = status;
+    return true;
+}
+
+static bool is_listed(char *const *list, size_t count, const char *id)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (text_equal(list[i], id))
+            return true;
+    }
+    return false;
+}
+
+static const PB(WriterStatus) * find_writer(const struct set *set, const char *name)
+{
+    for (size_t i = 0; i < set->writers.count; i++) {
+        if (writer_is_named(set->writers.items[i], name))
+            return set->writers.items[i];
+    }
+    return NULL;
+}
+
+/* A writer can be excluded only before the metadata is gathered, by its id. A name that no table knows is
+ * found in the metadata; then a fresh object excludes it. False: the set ends, for this or for good. */
+static bool check_excluded(struct set *set, struct job *job)
+{
+    struct broker *broker = set->broker;
+    for (size_t i = 0; i < job->wish->n_writers_excluded; i++) {
+        const char *name = job->wish->writers_excluded[i];
+        const PB(WriterStatus) *writer = find_writer(set, name);
+        if (writer == NULL) {
+            bool is_known = text_is_guid(name) || writer_known_class(name) != NULL || job->excluded_count > 0;
+            if (!is_known)
+                job_warn(job, "no writer to exclude is named \"%s\"", name);
+            continue;
+        }
+        if (is_listed(set->excluded, set->excluded_count, writer->writer_id)) {
+            PB(Status) *status = status_make(&broker->arena, PB_CODE(INTERNAL), "WRITER_NOT_EXCLUDED",
+                                             "VSS did not leave out writer %s", writer->name);
+            set_fail(set, error_advise(status, "Stop the service that hosts it, or do not exclude it."));
+            return false;
+        }
+        if (job->excluded == NULL)
+            job->excluded = arena_alloc(&job->arena, job->wish->n_writers_excluded * sizeof(*job->excluded));
+        char *id = arena_strdup(&job->arena, writer->writer_id);
+        if (job->excluded == NULL || id == NULL)
+            return no_memory(set);
+        job->excluded[job->excluded_count++] = id;
+        set->restart = true;
+    }
+    if (set->restart)
+        set_end(set);
+    return !set->restart;
+}
+
+static bool check_required(struct set *set, struct job *job)
+{
+    struct broker *broker = set->broker;
+    for (size_t i = 0; i < job->wish->n_writers_required; i++) {
+        const char *name = job->wish->writers_required[i];
+        if (find_writer(set, name) != NULL)
+            continue;
+        PB(Status) *status = status_make(&broker->arena, PB_CODE(FAILED_PRECONDITION), "WRITER_MISSING",
+                                         "the required writer %s did not answer", name);
+        error_retry(status, PB_VALUE(RETRY, RETRY_AFTER_CHANGE), 0);
+        error_advise(status,
+                     "Start the service that hosts the writer and see that it appears among the writers.");
+        set_fail(set, status);
+        return false;
+    }
+    return true;
+}
+
+static bool on_metadata_freed(void *subject)
+{
+    struct set *set = subject;
+    LIST_EACH(struct job, job, &set->members, link)
+    {
+        if (!check_excluded(set, job) || !check_required(set, job))
+            return false;
+    }
+    return true;
+}
+
+/* ---- volumes ---- */
+
+static size_t providers_or_one(const struct set *set)
+{
+    return set->providers_count > 0 ? set->providers_count : 1;
+}
+
+/* Each volume with each provider: the first that supports it is taken. */
+static size_t count_support(void *subject)
+{
+    const struct set *set = subject;
+    return set->volumes_count * providers_or_one(set);
+}
+
+static void fill_support(void *subject, size_t index, ProtobufCMessage *parameters)
+{
+    const struct set *set = subject;
+    PB(IsVolumeSupported) *question = (PB(IsVolumeSupported) *)parameters;
+    question->volume = set->volumes[index / providers_or_one(set)].guid_path;
+    if (set->providers_count > 0)
+        question->provider_id = set->providers[index % set->providers_count];
+}
+
+static bool on_support(void *subject, size_t index, const PB(CallReply) * reply)
+{
+    struct set *set = subject;
+    struct set_volume *volume = &set->volumes[index / providers_or_one(set)];
+    bool is_supported = (reply->hresult & 0x80000000u) == 0 &&
+                        reply->out_case == PB_OUT(IS_VOLUME_SUPPORTED) &&
+                        reply->is_volume_supported->supported;
+    if ((reply->hresult & 0x80000000u) != 0 && volume->hresult == 0)
+        volume->hresult = reply->hresult;
+    if (is_supported && !volume->supported) {
+        volume->supported = true;
+        if (set->providers_count > 0)
+            volume->provider_id = set->providers[index % set->providers_count];
+    }
+    return true;
+}
+
+static bool on_support_known(void *subject)
+{
+    struct set *set = subject;
+    LIST_EACH(struct job, job, &set->members, link)
+    {
+        PB(Status) *failure = job_check_support(job);
+        if (failure != NULL) {
+            set_fail(set, failure);
+            return false;
+        }
+    }
+    size_t kept = 0;
+    for (size_t i = 0; i < set->volumes_count; i++) {
+        if (set->volumes[i].supported)
+            set->volumes[kept++] = set->volumes[i];
+    }
+    set->volumes_count = kept;
+    return true;
+}
+
+/* ---- creating ---- */
+
+/* A set is being created elsewhere, or one of a dead requester of ours has not been noticed yet. */
+static void wait_for_clearing(struct set *set)
+{
+    struct broker *broker = set->broker;
+    if (!set->is_clearing)
+        broker_log(broker, BROKER_LOG_WARNING, "VSS says that a snapshot set is being created; waiting");
+    set->is_clearing = true;
+    set_enter_phase(set, PB_PHASE(WAITING_FOR_GATE));
+    timer_set(broker, &set->timer, set->retry_ms + random_below(broker, set->retry_ms / 4 + 1));
+    set->retry_ms = set->retry_ms * 2 < RETRY_MAX_MS ? set->retry_ms * 2 : RETRY_MAX_MS;
+}
+
+static bool on_started(void *subject, size_t index, const PB(CallReply) * reply)
+{
+    struct set *set = subject;
+    (void)index;
+    if (reply->hresult == snapshot_set_in_progress) {
+        wait_for_clearing(set);
+        return false;
+    }
+    PB(Status) *failure = reply_failure(set->broker, PB_METHOD(START_SNAPSHOT_SET), reply);
+    if (failure != NULL) {
+        set_call_failed(set, PB_METHOD(START_SNAPSHOT_SET), 0, failure);
+        return false;
+    }
+    set->is_clearing = false;
+    gate_opened(set);
+    if (reply->out_case == PB_OUT(START_SNAPSHOT_SET))
+        (void)snprintf(set->set_id, sizeof set->set_id, "%s", reply->start_snapshot_set->set_id);
+    return true;
+}
+
+static size_t count_volumes(void *subject)
+{
+    return ((const struct set *)subject)->volumes_count;
+}
+
+static void fill_add(void *subject, size_t index, ProtobufCMessage *parameters)
+{
+    const struct set *set = subject;
+    PB(AddToSnapshotSet) *add = (PB(AddToSnapshotSet) *)parameters;
+    add->volume = set->volumes[index].guid_path;
+    add->provider_id = set->volumes[index].provider_id;
+}
+
+static bool on_added(void *subject, size_t index, const PB(CallReply) * reply)
+{
+    struct set *set = subject;
+    const char *id =
+        reply->out_case == PB_OUT(ADD_TO_SNAPSHOT_SET) ? reply->add_to_snapshot_set->snapshot_id : "";
+    set->volumes[index].snapshot_id = arena_strdup(&set->arena, id);
+    return set->volumes[index].snapshot_id != NULL || no_memory(set);
+}
+
+/* These two have no parameters; the moment of sending is what counts. */
+static void note_prepare(void *subject, size_t index, ProtobufCMessage *parameters)
+{
+    (void)index;
+    (void)parameters;
+    ((struct set *)subject)->prepared = true;
+}
+
+static void note_freeze(void *subject, size_t index, ProtobufCMessage *parameters)
+{
+    (void)index;
+    (void)parameters;
+    ((struct set *)subject)->freeze_begun = true;
+}
+
+static void fill_properties(void *subject, size_t index, ProtobufCMessage *parameters)
+{
+    const struct set *set = subject;
+    ((PB(GetSnapshotProperties) *)parameters)->snapshot_id = set->volumes[index].snapshot_id;
+}
+
+static bool on_properties(void *subject, size_t index, const PB(CallReply) * reply)
+{
+    struct set *set = subject;
+    const PB(Snapshot) *snapshot =
+        reply->out_case == PB_OUT(GET_SNAPSHOT_PROPERTIES) ? reply->get_snapshot_properties->snapshot : NULL;
+    set->volumes[index].snapshot = snapshot != NULL ? MESSAGE_COPY(&set->arena, snapshot) : NULL;
+    return set->volumes[index].snapshot != NULL || no_memory(set);
+}
+
+/* ---- the writers' state ---- */
+
+static bool after_prepare(void *subject)
+{
+    ((struct set *)subject)->status_after = PB_METHOD(PREPARE_FOR_BACKUP);
+    return true;
+}
+
+static bool after_create(void *subject)
+{
+    ((struct set *)subject)->status_after = PB_METHOD(DO_SNAPSHOT_SET);
+    return true;
+}
+
+static bool after_complete(void *subject)
+{
+    ((struct set *)subject)->status_after = PB_METHOD(BACKUP_COMPLETE);
+    return true;
+}
+
+static bool on_status_count(void *subject, size_t index, const PB(CallReply) * reply)
+{
+    struct set *set = subject;
+    (void)index;
+    uint32_t count =
+        reply->out_case == PB_OUT(GET_WRITER_STATUS_COUNT) ? reply->get_writer_status_count->count : 0;
+    return begin_list(set, count, &set->statuses);
+}
+
+static size_t count_statuses(void *subject)
+{
+    return ((const struct set *)subject)->statuses.expected;
+}
+
+static void fill_status(void *subject, size_t index, ProtobufCMessage *parameters)
+{
+    (void)subject;
+    ((PB(GetWriterStatusEx) *)parameters)->index = (uint32_t)index;
+}
+
+static bool on_status(void *subject, size_t index, const PB(CallReply) * reply)
+{
+    struct set *set = subject;
+    (void)index;
+    PB(WriterStatus) *status = reply->out_case == PB_OUT(GET_WRITER_STATUS_EX)
+                                   ? writer_status_make(&set->arena, reply->get_writer_status_ex)
+                                   : NULL;
+    if (status == NULL)
+        return no_memory(set);
+    for (size_t i = 0; i < set->writers.count; i++) {
+        if (text_equal(set->writers.items[i]->instance_id, status->instance_id))
+            status->components = set->writers.items[i]->components;
+    }
+    set->statuses.items[set->statuses.count++] = status;
+    return true;
+}
+
+static bool on_statuses(void *subject)
+{
+    return set_judge_writers(subject);
+}
+
+/* Each time anew: what GatherWriterStatus found belongs to the step before. */
+#define WRITER_STATUS(phase)                                                                         \
+    {PB_METHOD(GATHER_WRITER_STATUS), phase, LIMIT_STATUS, if_writers, NULL, NULL, NULL, false},     \
+        {PB_METHOD(GET_WRITER_STATUS_COUNT),                                                         \
+         phase,                                                                                      \
+         LIMIT_CALL,                                                                                 \
+         if_writers,                                                                                 \
+         NULL,                                                                                       \
+         on_status_count,                                                                            \
+         NULL,                                                                                       \
+         false},                                                                                     \
+        {PB_METHOD(GET_WRITER_STATUS_EX),                                                            \
+         phase,                                                                                      \
+         LIMIT_CALL,                                                                                 \
+         count_statuses,                                                                             \
+         fill_status,                                                                                \
+         on_status,                                                                                  \
+         NULL,                                                                                       \
+         false},                                                                                     \
+    {                                                                                                \
+        PB_METHOD(FREE_WRITER_STATUS), phase, LIMIT_CALL, if_writers, NULL, NULL, on_statuses, false \
+    }
+
+#define CALL(method, phase, fill)                                                     \
+    {                                                                                 \
+        PB_METHOD(method), PB_PHASE(phase), LIMIT_CALL, NULL, fill, NULL, NULL, false \
+    }
+#define END                                                                                   \
+    {                                                                                         \
+        PB_METHOD(_NOT_SET), PB_PHASE(UNSPECIFIED), LIMIT_CALL, NULL, NULL, NULL, NULL, false \
+    }
+
+/* clang-format off */
+const struct step set_steps_open[] = {
+    CALL(CREATE_OBJECT, INITIALIZING, NULL),
+    CALL(INITIALIZE_FOR_BACKUP, INITIALIZING, NULL),
+    CALL(SET_CONTEXT, INITIALIZING, fill_context),
+    CALL(SET_BACKUP_STATE, INITIALIZING, fill_backup_state),
+    {PB_METHOD(DISABLE_WRITER_CLASSES), PB_PHASE(INITIALIZING), LIMIT_CALL, if_excluded, fill_classes, NULL, NULL, false},
+    {PB_METHOD(DISABLE_WRITER_INSTANCES), PB_PHASE(INITIALIZING), LIMIT_CALL, if_excluded, fill_instances, NULL, NULL, false},
+    {PB_METHOD(GATHER_WRITER_METADATA), PB_PHASE(GATHERING), LIMIT_GATHER, if_writers, NULL, NULL, NULL, false},
+    {PB_METHOD(GET_WRITER_METADATA_COUNT), PB_PHASE(GATHERING), LIMIT_CALL, if_writers, NULL, on_metadata_count, NULL, false},
+    {PB_METHOD(GET_WRITER_METADATA), PB_PHASE(GATHERING), LIMIT_CALL, count_metadata, fill_metadata, on_metadata, NULL, false},
+    {PB_METHOD(FREE_WRITER_METADATA), PB_PHASE(GATHERING), LIMIT_CALL, if_writers, NULL, NULL, on_metadata_freed, false},
+    /* Legal from InitializeForBackup on, so it costs no time at the gate. */
+    {PB_METHOD(IS_VOLUME_SUPPORTED), PB_PHASE(GATHERING), LIMIT_CALL, count_support, fill_support, on_support, on_support_known, true},
+    END,
+};
+
+const struct step set_steps_create[] = {
+    {PB_METHOD(START_SNAPSHOT_SET), PB_PHASE(ADDING_VOLUMES), LIMIT_CALL, NULL, NULL, on_started, NULL, true},
+    {PB_METHOD(ADD_TO_SNAPSHOT_SET), PB_PHASE(ADDING_VOLUMES), LIMIT_CALL, count_volumes, fill_add, on_added, NULL, false},
+    {PB_METHOD(PREPARE_FOR_BACKUP), PB_PHASE(PREPARING), LIMIT_PREPARE, if_writers, note_prepare, NULL, after_prepare, false},
+    WRITER_STATUS(PB_PHASE(PREPARING)),
+    {PB_METHOD(DO_SNAPSHOT_SET), PB_PHASE(CREATING), LIMIT_CREATE, NULL, note_freeze, NULL, after_create, false},
+    WRITER_STATUS(PB_PHASE(CREATING)),
+    {PB_METHOD(GET_SNAPSHOT_PROPERTIES), PB_PHASE(CREATING), LIMIT_CALL, count_volumes, fill_properties, on_properties, NULL, false},
+    END,
+};
+
+const struct step set_steps_complete[] = {
+    {PB_METHOD(BACKUP_COMPLETE), PB_PHASE(COMPLETING), LIMIT_COMPLETE, NULL, NULL, NULL, after_complete, false},
+    WRITER_STATUS(PB_PHASE(COMPLETING)),
+    END,
+};
+/* clang-format on */

@@ -1,0 +1,91 @@
+/* The end of the service: no new work, the sets by their rules, the last replies out, in bounded time. */
+#include "service/broker/error.h"
+#include "service/broker/job.h"
+#include "service/broker/log.h"
+#include "service/broker/set.h"
+#include "service/broker/state.h"
+
+enum {
+    FLUSH_MS = 5000,
+    KILLED_MS = 5000 /* from the kill of what is left to the end, whatever the host still owes us */
+};
+
+static void finish(struct broker *broker)
+{
+    if (broker->has_stopped)
+        return;
+    broker->has_stopped = true;
+    timer_stop(&broker->stop_timer);
+    timer_stop(&broker->stop_create_timer);
+    timer_stop(&broker->stop_flush_timer);
+    broker->host.stopped(broker->host.context);
+}
+
+static void on_stop_timer(struct broker *broker, struct timer *timer)
+{
+    if (broker->stop_has_killed) {
+        finish(broker);
+        return;
+    }
+    broker->stop_has_killed = true;
+    broker_log(broker, BROKER_LOG_ERROR, "the time to stop is over; killing the requesters that are left");
+    LIST_EACH(struct set, set, &broker->sets, link)
+    set_kill(set);
+    inventories_kill(broker);
+    timer_set(broker, timer, KILLED_MS);
+}
+
+static void on_create_timer(struct broker *broker, struct timer *timer)
+{
+    (void)timer;
+    LIST_EACH(struct set, set, &broker->sets, link)
+    set_stop_overdue(set);
+}
+
+static void on_flush_timer(struct broker *broker, struct timer *timer)
+{
+    (void)timer;
+    finish(broker);
+}
+
+void stop_init(struct broker *broker)
+{
+    timer_init(&broker->stop_timer, on_stop_timer);
+    timer_init(&broker->stop_create_timer, on_create_timer);
+    timer_init(&broker->stop_flush_timer, on_flush_timer);
+}
+
+void broker_stop(struct broker *broker)
+{
+    if (broker->stopping)
+        return;
+    broker_begin(broker);
+    broker_log(broker, BROKER_LOG_INFO, "stopping: %zu snapshot sets, %zu requests waiting",
+               list_count(&broker->sets), list_count(&broker->queue));
+    broker->stopping = true;
+    timer_set(broker, &broker->stop_timer, broker->config.stop_all_ms);
+    timer_set(broker, &broker->stop_create_timer, broker->config.stop_create_ms);
+    jobs_stop(broker);
+    inventories_stop(broker);
+    LIST_EACH(struct set, set, &broker->sets, link)
+    set_stop(set);
+    broker_settle(broker);
+}
+
+static void flush(struct broker *broker)
+{
+    broker->is_flushing = true;
+    timer_set(broker, &broker->stop_flush_timer, FLUSH_MS);
+    LIST_EACH(struct connection, connection, &broker->connections, link)
+    connection_close(connection, true);
+}
+
+void stop_advance(struct broker *broker)
+{
+    if (!list_is_empty(&broker->sets) || !list_is_empty(&broker->requesters))
+        return;
+    if (!broker->is_flushing)
+        flush(broker);
+    if (list_is_empty(&broker->connections))
+        finish(broker);
+}
