@@ -339,6 +339,8 @@ void broker_received(struct broker *broker, uint64_t id, const uint8_t *bytes, s
 
 void connection_attend(struct connection *connection)
 {
+    if (connection->state == CONNECTION_CLOSED)
+        return; /* its requests end while it goes */
     if (list_is_empty(&connection->attention))
         list_append(&connection->broker->attention, &connection->attention);
 }
