@@ -1,5 +1,6 @@
 #include "service/host/access.h"
 
+#include <assert.h>
 #include <sddl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -137,6 +138,7 @@ static DWORD convert(const struct sddl_text *sddl, PSECURITY_DESCRIPTOR *descrip
 
 static void begin_pipe(struct sddl_text *sddl, const wchar_t *self, bool is_system)
 {
+    assert(self != NULL);
     sddl->length = 0;
     /* Another owner than SYSTEM cannot be set by everybody; the token's default owner is right there. */
     add_text(sddl, is_system ? L"O:SYG:SYD:P" : L"D:P");

@@ -125,9 +125,9 @@ static void start_work(struct helper_job *job)
 
 /* On the loop's thread. */
 
-static void forget(struct child *child)
+static void forget(struct children *children, struct child *child)
 {
-    struct child **link = &child->children->first;
+    struct child **link = &children->first;
     while (*link != child) {
         link = &(*link)->next;
     }
@@ -144,13 +144,14 @@ static void ended_done(struct loop_operation *operation, DWORD error, DWORD byte
     (void)error;
     (void)bytes;
     struct child *child = LOOP_OWNER(operation, struct child, ended);
+    struct children *children = child->children;
     DWORD exit_code = 0;
     if (child->wait != NULL) {
         UnregisterWait(child->wait); /* pending at most for the few instructions after its post */
     }
     GetExitCodeProcess(child->process, &exit_code);
-    child->children->exited(child->children->context, child->requester, exit_code, NULL);
-    forget(child);
+    children->exited(children->context, child->requester, exit_code, NULL);
+    forget(children, child);
 }
 
 /* On a thread of the system's pool. */
@@ -168,7 +169,7 @@ static void start_done(struct helper_job *job)
     child->starting = false;
     if (child->process == NULL) {
         children->exited(children->context, child->requester, 0, child->failure);
-        forget(child);
+        forget(children, child);
         return;
     }
     if (child->kill) {
@@ -192,9 +193,9 @@ static void refused_done(struct loop_operation *operation, DWORD error, DWORD by
     (void)error;
     (void)bytes;
     struct child *child = LOOP_OWNER(operation, struct child, refused);
-    child->children->exited(child->children->context, child->requester, 0,
-                            "the service is too busy to start a process");
-    forget(child);
+    struct children *children = child->children;
+    children->exited(children->context, child->requester, 0, "the service is too busy to start a process");
+    forget(children, child);
 }
 
 static struct child *find(const struct children *children, uint64_t requester)
@@ -253,6 +254,6 @@ void children_free(struct children *children)
         if (child->wait != NULL) {
             UnregisterWaitEx(child->wait, INVALID_HANDLE_VALUE);
         }
-        forget(child);
+        forget(children, child);
     }
 }

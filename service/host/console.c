@@ -115,7 +115,7 @@ static int serve(const struct service_config *config)
     running = host;
     text_to_utf8(config->pipe_name, name, sizeof name);
     printf("shadowpiped: listening on %s\n", name);
-    fflush(stdout);
+    (void)fflush(stdout);
     result = host_run(host, NULL, NULL);
     /* An event that comes now finds nothing to stop; one that is under way waits for the end of the process.
      */

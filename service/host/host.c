@@ -453,10 +453,10 @@ static enum host_error create_parts(struct host *host, char *error)
     return HOST_OK;
 }
 
-enum host_error host_create(const struct service_config *config, struct host **created,
+enum host_error host_create(const struct service_config *config, struct host **host_out,
                             char error[HOST_ERROR_CHARS])
 {
-    *created = NULL;
+    *host_out = NULL;
     error[0] = '\0';
     struct host *host = calloc(1, sizeof *host);
     if (host == NULL) {
@@ -469,7 +469,7 @@ enum host_error host_create(const struct service_config *config, struct host **c
         host_free(host);
         return result;
     }
-    *created = host;
+    *host_out = host;
     return HOST_OK;
 }
 

@@ -27,7 +27,7 @@ enum {
 };
 
 /* `config` stays the caller's and must outlive the host. `error` gets a sentence. */
-enum host_error host_create(const struct service_config *config, struct host **host,
+enum host_error host_create(const struct service_config *config, struct host **host_out,
                             char error[HOST_ERROR_CHARS]);
 /* Takes the pipes' names and listens. */
 enum host_error host_start(struct host *host, char error[HOST_ERROR_CHARS]);

@@ -57,7 +57,7 @@ static void print_line(const struct log_line *line)
     FileTimeToSystemTime(&line->time, &time);
     fprintf(stderr, "%04u-%02u-%02uT%02u:%02u:%02u.%03uZ %s: %s\n", time.wYear, time.wMonth, time.wDay,
             time.wHour, time.wMinute, time.wSecond, time.wMilliseconds, level_word(line->level), line->text);
-    fflush(stderr);
+    (void)fflush(stderr);
 }
 
 static void write_line(const struct log_line *line)

@@ -1,5 +1,6 @@
 #include "service/host/loop.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "service/host/win32_api.h"
@@ -78,9 +79,10 @@ void loop_timer_stop(struct loop *loop, struct loop_timer *timer)
         return;
     }
     struct loop_timer **link = &loop->timers;
-    while (*link != timer) {
+    while (*link != NULL && *link != timer) {
         link = &(*link)->next;
     }
+    assert(*link == timer);
     *link = timer->next;
     timer->armed = false;
 }

@@ -28,6 +28,7 @@ static struct {
     bool quoted;
 } created;
 
+// NOLINTNEXTLINE(readability-function-size): the system's signature
 static BOOL WINAPI spy_create(LPCWSTR application, LPWSTR command, LPSECURITY_ATTRIBUTES process,
                               LPSECURITY_ATTRIBUTES thread, BOOL inherit, DWORD flags, LPVOID environment,
                               LPCWSTR directory, LPSTARTUPINFOW startup, LPPROCESS_INFORMATION information)
@@ -41,6 +42,7 @@ static BOOL WINAPI spy_create(LPCWSTR application, LPWSTR command, LPSECURITY_AT
                           startup, information);
 }
 
+// NOLINTNEXTLINE(readability-function-size): the system's signature
 static BOOL WINAPI refuse_create(LPCWSTR application, LPWSTR command, LPSECURITY_ATTRIBUTES process,
                                  LPSECURITY_ATTRIBUTES thread, BOOL inherit, DWORD flags, LPVOID environment,
                                  LPCWSTR directory, LPSTARTUPINFOW startup, LPPROCESS_INFORMATION information)
