@@ -58,6 +58,13 @@ HRESULT APIENTRY ShouldBlockRevertInternal(LPCWSTR volume, boolean *block)
     return E_NOTIMPL;
 }
 
+/* No vssapi.dll of Windows has it: so a requester knows that it works on a simulator, and can say so. */
+DWORD APIENTRY ShadowpipeSimulatorVersion(void);
+DWORD APIENTRY ShadowpipeSimulatorVersion(void)
+{
+    return 1;
+}
+
 BOOL WINAPI DllMain(HINSTANCE module, DWORD reason, void *reserved);
 BOOL WINAPI DllMain(HINSTANCE module, DWORD reason, void *reserved)
 {
