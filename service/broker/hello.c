@@ -78,11 +78,11 @@ static PB(Status) * check_hello(struct broker *broker, const PB(Envelope) * enve
         return error_advise(status_make(&broker->arena, PB_CODE(FAILED_PRECONDITION), "HELLO_FIRST",
                                         "the first frame of a connection has to be Hello"),
                             "Send Hello and wait for its reply.");
-    if (envelope->id == 0)
-        return error_field(error_advise(status_make(&broker->arena, PB_CODE(INVALID_ARGUMENT), "NO_ID",
-                                                    "Hello has to carry a nonzero id"),
-                                        "Give Hello an id like any other request."),
-                           "id");
+    if (envelope->id == 0) {
+        PB(Status) *status = status_make(&broker->arena, PB_CODE(INVALID_ARGUMENT), "NO_ID",
+                                         "Hello has to carry a nonzero id");
+        return error_field(error_advise(status, "Give each request a nonzero id."), "id");
+    }
     if (envelope->hello->major != PROTOCOL_MAJOR)
         return error_advise(status_make(&broker->arena, PB_CODE(FAILED_PRECONDITION), "VERSION",
                                         "the client speaks protocol version %u and the service version %d",

@@ -1,0 +1,489 @@
+/* The requester processes of the harness, and what VSS answers in them. */
+#include <stdio.h>
+#include <string.h>
+
+#include "service/broker/requester.h"
+#include "tests/unit/broker_harness.h"
+
+const char *const writer_names[WRITERS] = {"System Writer", "SqlServerWriter", "Acme Writer"};
+const char *const writer_classes[WRITERS] = {"e8132975-6f93-4464-a53e-1050253ae220",
+                                             "a65faa63-5ea8-4ebc-9dbd-a0c4db26912a",
+                                             "11111111-2222-3333-4444-555555555555"};
+static const char *const writer_instances[WRITERS] = {"aaaaaaaa-0000-0000-0000-000000000001",
+                                                      "aaaaaaaa-0000-0000-0000-000000000002",
+                                                      "aaaaaaaa-0000-0000-0000-000000000003"};
+static const uint32_t in_progress = 0x80042316u;
+
+/* ---- rules ---- */
+
+void world_rule(struct world *world, PB(Call__MethodCase) method, unsigned nth, enum action action,
+                uint32_t hresult)
+{
+    assert_true(world->rules_count < MAX_RULES);
+    world->rules[world->rules_count++] = (struct rule){method, nth, action, hresult, NULL, 0};
+}
+
+void world_writer_fails(struct world *world, unsigned writer, PB(Call__MethodCase) after, uint32_t state,
+                        uint32_t hresult)
+{
+    assert_true(world->writer_rules_count < MAX_RULES);
+    world->writer_rules[world->writer_rules_count++] = (struct writer_rule){writer, after, state, hresult};
+}
+
+void world_clear_rules(struct world *world)
+{
+    world->rules_count = world->writer_rules_count = 0;
+}
+
+static struct rule *find_rule(struct world *world, PB(Call__MethodCase) method)
+{
+    struct rule *found = NULL;
+    for (size_t i = 0; i < world->rules_count; i++) {
+        struct rule *rule = &world->rules[i];
+        if (rule->method == method && (++rule->seen == rule->nth || rule->nth == 0))
+            found = rule;
+    }
+    return found;
+}
+
+/* ---- VSS ---- */
+
+static uint32_t start_set(struct world *world, const struct fake_requester *requester)
+{
+    if (world->rundown_end_ms != 0 && world->now_ms >= world->rundown_end_ms) {
+        world->rundown_end_ms = 0;
+        world->creator = 0;
+    }
+    if (world->creator != 0 || world->foreign_ms > world->now_ms) {
+        world->in_progress_answers++;
+        return in_progress;
+    }
+    world->creator = requester->id;
+    return 0;
+}
+
+static void close_set(struct world *world, const struct fake_requester *requester)
+{
+    if (world->creator == requester->id)
+        world->creator = 0;
+}
+
+static unsigned present_writers(const struct world *world, unsigned indices[WRITERS])
+{
+    unsigned count = 0;
+    for (unsigned i = 0; i < WRITERS; i++) {
+        if ((world->writers_disabled & 1u << i) == 0)
+            indices[count++] = i;
+    }
+    return count;
+}
+
+static void disable_writers(struct world *world, char *const *ids, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        for (unsigned j = 0; j < WRITERS; j++) {
+            if (strcmp(ids[i], writer_classes[j]) == 0)
+                world->writers_disabled |= 1u << j;
+        }
+    }
+}
+
+static void fill_identity(PB(WriterStatus) * status, unsigned writer)
+{
+    status->writer_id = (char *)(uintptr_t)writer_classes[writer];
+    status->instance_id = (char *)(uintptr_t)writer_instances[writer];
+    status->name = (char *)(uintptr_t)writer_names[writer];
+}
+
+static void fill_status(const struct world *world, const struct fake_requester *requester, unsigned writer,
+                        PB(GetWriterStatusResult) * result)
+{
+    fill_identity(result->writer, writer);
+    result->state_value = requester->last_step == PB_METHOD(DO_SNAPSHOT_SET) ? 5 : 1;
+    for (size_t i = 0; i < world->writer_rules_count; i++) {
+        const struct writer_rule *rule = &world->writer_rules[i];
+        if (rule->writer != writer || rule->after != requester->last_step)
+            continue;
+        result->state_value = rule->state;
+        result->writer->hresult = rule->hresult;
+    }
+}
+
+static void send_reply(struct world *world, struct fake_requester *requester, uint32_t id, PB(CallReply) * reply)
+{
+    PB(Envelope) envelope = ENVELOPE_OF(CALL_REPLY, call_reply, reply);
+    envelope.id = id;
+    if (requester->peer != NULL && requester->peer->is_open)
+        peer_send(world, requester->peer, &envelope);
+}
+
+static void note_step(struct world *world, struct fake_requester *requester, const PB(Call) * call)
+{
+    switch (call->method_case) {
+    case PB_METHOD(CREATE_OBJECT):
+        requester->has_object = true;
+        world->writers_disabled = 0;
+        break;
+    case PB_METHOD(SET_CONTEXT):
+        requester->no_writers = (call->set_context->context & 0x10) != 0;
+        break;
+    case PB_METHOD(SET_BACKUP_STATE):
+        requester->backup_type = call->set_backup_state->backup_type;
+        break;
+    case PB_METHOD(DISABLE_WRITER_CLASSES):
+        disable_writers(world, call->disable_writer_classes->writer_ids, call->disable_writer_classes->n_writer_ids);
+        break;
+    case PB_METHOD(GATHER_WRITER_METADATA):
+    case PB_METHOD(PREPARE_FOR_BACKUP):
+    case PB_METHOD(BACKUP_COMPLETE):
+        requester->last_step = call->method_case;
+        break;
+    case PB_METHOD(DO_SNAPSHOT_SET):
+        requester->last_step = call->method_case;
+        close_set(world, requester);
+        break;
+    case PB_METHOD(ABORT_BACKUP):
+    case PB_METHOD(RELEASE_OBJECT):
+        close_set(world, requester);
+        break;
+    default:
+        break;
+    }
+}
+
+/* Everything in order: what the method gives. */
+static void answer(struct world *world, struct fake_requester *requester, uint32_t id, const PB(Call) * call)
+{
+    PB(CallReply) reply = SHADOWPIPE__V1__CALL_REPLY__INIT;
+    PB(GetWriterMetadataCountResult) metadata_count = SHADOWPIPE__V1__GET_WRITER_METADATA_COUNT_RESULT__INIT;
+    PB(GetWriterStatusCountResult) status_count = SHADOWPIPE__V1__GET_WRITER_STATUS_COUNT_RESULT__INIT;
+    PB(GetWriterMetadataResult) metadata = SHADOWPIPE__V1__GET_WRITER_METADATA_RESULT__INIT;
+    PB(GetWriterStatusResult) status_result = SHADOWPIPE__V1__GET_WRITER_STATUS_RESULT__INIT;
+    PB(Writer) writer = SHADOWPIPE__V1__WRITER__INIT;
+    PB(WriterStatus) status = SHADOWPIPE__V1__WRITER_STATUS__INIT;
+    PB(StartSnapshotSetResult) started = SHADOWPIPE__V1__START_SNAPSHOT_SET_RESULT__INIT;
+    PB(AddToSnapshotSetResult) added = SHADOWPIPE__V1__ADD_TO_SNAPSHOT_SET_RESULT__INIT;
+    PB(IsVolumeSupportedResult) supported = SHADOWPIPE__V1__IS_VOLUME_SUPPORTED_RESULT__INIT;
+    PB(GetSnapshotPropertiesResult) properties = SHADOWPIPE__V1__GET_SNAPSHOT_PROPERTIES_RESULT__INIT;
+    PB(Snapshot) snapshot = SHADOWPIPE__V1__SNAPSHOT__INIT;
+    PB(QueryResult) query = SHADOWPIPE__V1__QUERY_RESULT__INIT;
+    PB(Provider) provider = SHADOWPIPE__V1__PROVIDER__INIT;
+    PB(Provider) *providers[] = {&provider};
+    PB(Component) component = SHADOWPIPE__V1__COMPONENT__INIT;
+    PB(Component) *components[] = {&component, &component};
+    char text[64];
+    unsigned present[WRITERS];
+    unsigned count = present_writers(world, present);
+    note_step(world, requester, call);
+    if (method_is_asynchronous(call->method_case))
+        reply.async_hresult = S_ASYNC_FINISHED;
+    switch (call->method_case) {
+    case PB_METHOD(GET_WRITER_METADATA_COUNT):
+        metadata_count.count = count;
+        reply.out_case = PB_OUT(GET_WRITER_METADATA_COUNT);
+        reply.get_writer_metadata_count = &metadata_count;
+        break;
+    case PB_METHOD(GET_WRITER_METADATA):
+        fill_identity(&status, present[call->get_writer_metadata->index]);
+        writer.status = &status;
+        writer.components = components;
+        writer.n_components = call->get_writer_metadata->with_components ? 2 : 0;
+        metadata.writer = &writer;
+        reply.out_case = PB_OUT(GET_WRITER_METADATA);
+        reply.get_writer_metadata = &metadata;
+        break;
+    case PB_METHOD(GET_WRITER_STATUS_COUNT):
+        status_count.count = count;
+        reply.out_case = PB_OUT(GET_WRITER_STATUS_COUNT);
+        reply.get_writer_status_count = &status_count;
+        break;
+    case PB_METHOD(GET_WRITER_STATUS_EX):
+        status_result.writer = &status;
+        fill_status(world, requester, present[call->get_writer_status_ex->index], &status_result);
+        reply.out_case = PB_OUT(GET_WRITER_STATUS_EX);
+        reply.get_writer_status_ex = &status_result;
+        break;
+    case PB_METHOD(START_SNAPSHOT_SET):
+        reply.hresult = start_set(world, requester);
+        (void)snprintf(text, sizeof text, "5e7%05u-0000-0000-0000-000000000000", (unsigned)requester->id);
+        started.set_id = text;
+        if (reply.hresult == 0) {
+            reply.out_case = PB_OUT(START_SNAPSHOT_SET);
+            reply.start_snapshot_set = &started;
+        }
+        break;
+    case PB_METHOD(ADD_TO_SNAPSHOT_SET):
+        (void)snprintf(text, sizeof text, "c0b%05u-0000-0000-0000-%012u", (unsigned)requester->id,
+                       (unsigned)++requester->added);
+        added.snapshot_id = text;
+        reply.out_case = PB_OUT(ADD_TO_SNAPSHOT_SET);
+        reply.add_to_snapshot_set = &added;
+        break;
+    case PB_METHOD(IS_VOLUME_SUPPORTED):
+        /* The last hexadecimal digit of the names is the index and 12. */
+        supported.supported = true;
+        for (int i = 0; i < 4; i++) {
+            const char *volume = call->is_volume_supported->volume;
+            if (volume[strlen(volume) - 3] == "cdef"[i])
+                supported.supported = !world->unsupported[i];
+        }
+        if (strncmp(call->is_volume_supported->provider_id, "bad", 3) == 0)
+            supported.supported = false;
+        reply.out_case = PB_OUT(IS_VOLUME_SUPPORTED);
+        reply.is_volume_supported = &supported;
+        break;
+    case PB_METHOD(GET_SNAPSHOT_PROPERTIES):
+        snapshot.snapshot_id = call->get_snapshot_properties->snapshot_id;
+        (void)snprintf(text, sizeof text, "\\\\?\\GLOBALROOT\\Device\\Copy%s",
+                       snapshot.snapshot_id + strlen(snapshot.snapshot_id) - 2);
+        snapshot.device = text;
+        properties.snapshot = &snapshot;
+        reply.out_case = PB_OUT(GET_SNAPSHOT_PROPERTIES);
+        reply.get_snapshot_properties = &properties;
+        break;
+    case PB_METHOD(QUERY):
+        provider.name = (char *)(uintptr_t)"Test provider";
+        query.providers = providers;
+        query.n_providers = 1;
+        reply.out_case = PB_OUT(QUERY);
+        reply.query = &query;
+        break;
+    case PB_METHOD(IS_VOLUME_SNAPSHOTTED):
+        reply.hresult = 0x80004001u;
+        break;
+    default:
+        break;
+    }
+    send_reply(world, requester, id, &reply);
+}
+
+/* ---- the process ---- */
+
+void requester_die(struct world *world, struct fake_requester *requester, uint32_t exit_code)
+{
+    bool is_clean = exit_code == 0 || exit_code == 10 || exit_code == 11;
+    requester->is_alive = false;
+    requester->hangs = false;
+    if (world->creator == requester->id && is_clean)
+        world->creator = 0;
+    else if (world->creator == requester->id)
+        world->rundown_end_ms = world->now_ms + world->rundown_ms;
+    if (requester->peer != NULL)
+        peer_close(world, requester->peer);
+    broker_requester_exited(world->broker, requester->id, exit_code, NULL);
+}
+
+static void obey(struct world *world, struct fake_requester *requester, const PB(Envelope) * frame,
+                 struct rule *rule)
+{
+    const PB(Call) *call = frame->call;
+    PB(CallReply) reply = SHADOWPIPE__V1__CALL_REPLY__INIT;
+    PB(Status) status = SHADOWPIPE__V1__STATUS__INIT;
+    PB(Envelope) refusal = ENVELOPE_OF(STATUS, status, &status);
+    switch (rule->action) {
+    case ACT_FAIL:
+        reply.hresult = rule->hresult;
+        if (rule->missing != NULL)
+            reply.missing_prerequisite = (char *)(uintptr_t)rule->missing;
+        send_reply(world, requester, frame->id, &reply);
+        break;
+    case ACT_FAIL_ASYNC:
+        reply.async_hresult = rule->hresult;
+        if (call->method_case == PB_METHOD(DO_SNAPSHOT_SET))
+            close_set(world, requester);
+        send_reply(world, requester, frame->id, &reply);
+        break;
+    case ACT_DIE:
+        requester_die(world, requester, 0xC0000005u);
+        break;
+    case ACT_STATUS:
+        status.hresult = rule->hresult;
+        refusal.id = frame->id;
+        peer_send(world, requester->peer, &refusal);
+        break;
+    default:
+        requester->hangs = true;
+        requester->hanging = call->method_case;
+        requester->hanging_id = frame->id;
+        requester->hang_can_be_cancelled = rule->action == ACT_HANG;
+        break;
+    }
+}
+
+static void work(struct world *world, struct fake_requester *requester, const PB(Envelope) * frame)
+{
+    assert_int_equal(frame->body_case, PB_BODY(CALL));
+    assert_true(world->calls_count < MAX_CALLS);
+    world->calls[world->calls_count++] = (struct call_record){requester->id, frame->call->method_case};
+    struct rule *rule = find_rule(world, frame->call->method_case);
+    if (rule != NULL)
+        obey(world, requester, frame, rule);
+    else
+        answer(world, requester, frame->id, frame->call);
+}
+
+static void cancel(struct world *world, struct fake_requester *requester, const PB(Envelope) * frame)
+{
+    PB(CancelReply) done = SHADOWPIPE__V1__CANCEL_REPLY__INIT;
+    PB(Envelope) envelope = ENVELOPE_OF(CANCEL_REPLY, cancel_reply, &done);
+    envelope.id = frame->id;
+    bool ends = requester->hangs && requester->hanging_id == frame->cancel->id && requester->hang_can_be_cancelled &&
+                method_is_asynchronous(requester->hanging);
+    peer_send(world, requester->peer, &envelope);
+    if (!ends)
+        return;
+    requester->hangs = false;
+    PB(CallReply) reply = SHADOWPIPE__V1__CALL_REPLY__INIT;
+    reply.async_hresult = S_ASYNC_CANCELLED;
+    if (requester->hanging == PB_METHOD(DO_SNAPSHOT_SET))
+        close_set(world, requester);
+    send_reply(world, requester, requester->hanging_id, &reply);
+}
+
+void requester_resume(struct world *world, struct fake_requester *requester)
+{
+    if (!requester->hangs || requester->peer == NULL)
+        return;
+    requester->hangs = false;
+    for (size_t i = 0; i < requester->peer->frames_count; i++) {
+        if (requester->peer->frames[i]->id == requester->hanging_id)
+            answer(world, requester, requester->hanging_id, requester->peer->frames[i]->call);
+    }
+    world_run(world);
+}
+
+static void say_hello(struct world *world, struct fake_requester *requester)
+{
+    requester->has_dialled = true;
+    requester->peer = peer_connect(world, CONNECTION_REQUESTER);
+    uint32_t process_id = requester->process_id + (world->wrong_process ? 1 : 0);
+    broker_requester_identified(world->broker, requester->peer->id, process_id);
+    PB(RequesterHello) hello = SHADOWPIPE__V1__REQUESTER_HELLO__INIT;
+    uint8_t secret[REQUESTER_SECRET_BYTES];
+    memcpy(secret, requester->secret, sizeof secret);
+    secret[5] ^= world->wrong_secret ? 1 : 0;
+    hello.secret = (ProtobufCBinaryData){sizeof secret, secret};
+    hello.process_id = process_id;
+    hello.ready_hresult = world->ready_hresult;
+    hello.ready_method = (char *)(uintptr_t)"LoadLibrary";
+    hello.ready_message = (char *)(uintptr_t)(world->ready_hresult != 0 ? "it is not there" : "");
+    hello.simulated = world->is_simulated;
+    PB(Envelope) envelope = ENVELOPE_OF(REQUESTER_HELLO, requester_hello, &hello);
+    envelope.id = 1;
+    peer_send(world, requester->peer, &envelope);
+}
+
+static void begin(struct world *world, struct fake_requester *requester)
+{
+    requester->is_new = false;
+    if (world->start_failure != NULL) {
+        requester->is_alive = false;
+        broker_requester_exited(world->broker, requester->id, 0, world->start_failure);
+        return;
+    }
+    if (world->hello_before_started)
+        say_hello(world, requester);
+    broker_requester_started(world->broker, requester->id, requester->process_id);
+    if (!world->hello_before_started)
+        say_hello(world, requester);
+}
+
+/* One thing that this process does; false when there is none. */
+static bool act(struct world *world, struct fake_requester *requester)
+{
+    if (!requester->is_alive)
+        return false;
+    if (requester->is_killed) {
+        requester_die(world, requester, 1);
+        return true;
+    }
+    if (requester->is_new && !world->holds_requesters) {
+        begin(world, requester);
+        return true;
+    }
+    struct peer *peer = requester->peer;
+    if (peer == NULL && requester->has_dialled && !requester->hangs) { /* let go, or its pipe broke */
+        requester_die(world, requester, world->creator == requester->id ? 10 : 0);
+        return true;
+    }
+    if (peer == NULL)
+        return false;
+    if (requester->frames_done < peer->frames_count) {
+        const PB(Envelope) *frame = peer->frames[requester->frames_done];
+        if (frame->body_case == PB_BODY(CANCEL)) {
+            requester->frames_done++;
+            cancel(world, requester, frame);
+            return true;
+        }
+        bool gets_through = frame->body_case == PB_BODY(CALL) &&
+                            frame->call->method_case == PB_METHOD(ABORT_BACKUP) && !requester->hang_can_be_cancelled;
+        if (requester->hangs && !gets_through)
+            return false;
+        requester->frames_done++;
+        if (frame->body_case == PB_BODY(CALL) && peer->is_open)
+            work(world, requester, frame);
+        return true;
+    }
+    return false;
+}
+
+bool requesters_act(struct world *world)
+{
+    bool has_acted = false;
+    for (size_t i = 0; i < world->requesters_count; i++)
+        has_acted |= act(world, &world->requesters[i]);
+    return has_acted;
+}
+
+/* ---- looking ---- */
+
+struct fake_requester *world_hanging(struct world *world, PB(Call__MethodCase) method)
+{
+    for (size_t i = 0; i < world->requesters_count; i++) {
+        if (world->requesters[i].hangs && world->requesters[i].hanging == method)
+            return &world->requesters[i];
+    }
+    return NULL;
+}
+
+unsigned requester_calls(const struct world *world, uint64_t requester, PB(Call__MethodCase) method)
+{
+    unsigned count = 0;
+    for (size_t i = 0; i < world->calls_count; i++)
+        count += world->calls[i].method == method && (requester == 0 || world->calls[i].requester == requester);
+    return count;
+}
+
+unsigned world_calls(const struct world *world, PB(Call__MethodCase) method)
+{
+    return requester_calls(world, 0, method);
+}
+
+const char *requester_history(const struct world *world, uint64_t requester)
+{
+    static char text[4096];
+    size_t length = 0;
+    text[0] = '\0';
+    for (size_t i = 0; i < world->calls_count;) {
+        PB(Call__MethodCase) method = world->calls[i].method;
+        if (world->calls[i].requester != requester) {
+            i++;
+            continue;
+        }
+        unsigned times = 0;
+        for (; i < world->calls_count && world->calls[i].method == method; i++)
+            times += world->calls[i].requester == requester;
+        int added = snprintf(text + length, sizeof text - length, times > 1 ? "%s%s*%u" : "%s%s",
+                             length > 0 ? " " : "", method_name(method), times);
+        length += (size_t)added;
+    }
+    return text;
+}
+
+unsigned world_alive(const struct world *world)
+{
+    unsigned count = 0;
+    for (size_t i = 0; i < world->requesters_count; i++)
+        count += world->requesters[i].is_alive;
+    return count;
+}

@@ -1,0 +1,209 @@
+/* A world for the broker: virtual time, a host, clients, and requester processes with a small model of VSS.
+ *
+ * Everything is deterministic. world_run lets all peers act until nobody has anything left to do;
+ * world_advance moves the time. Requesters obey rules: the n-th call of a method fails, hangs or kills the
+ * process. Each client's frames are kept; the harness checks that a request gets one final reply. */
+#ifndef SHADOWPIPE_TESTS_BROKER_HARNESS_H
+#define SHADOWPIPE_TESTS_BROKER_HARNESS_H
+
+#include "proto/decode.h"
+#include "proto/frame.h"
+#include "service/broker/broker.h"
+#include "service/broker/state.h"
+#include "tests/unit/cmocka_all.h"
+
+enum {
+    MAX_PEERS = 600,
+    MAX_FRAMES = 4096,
+    MAX_REQUESTERS = 200,
+    MAX_CALLS = 8192,
+    MAX_RULES = 16,
+    WRITERS = 3,
+    S_ASYNC_PENDING = 0x00042309,
+    S_ASYNC_FINISHED = 0x0004230A,
+    S_ASYNC_CANCELLED = 0x0004230B
+};
+
+enum action {
+    ACT_FAIL,       /* the method returns `hresult` */
+    ACT_FAIL_ASYNC, /* QueryStatus says `hresult` */
+    ACT_HANG,       /* no reply; an asynchronous call ends when it is cancelled */
+    ACT_STUCK,      /* no reply, not even after Cancel */
+    ACT_DIE,        /* the process ends */
+    ACT_STATUS      /* a Status instead of a CallReply */
+};
+
+struct rule {
+    PB(Call__MethodCase) method;
+    unsigned nth; /* 1 = the first call of it; 0 = each */
+    enum action action;
+    uint32_t hresult;
+    const char *missing;
+    unsigned seen;
+};
+
+/* What GatherWriterStatus shows for a writer after a method. */
+struct writer_rule {
+    unsigned writer;
+    PB(Call__MethodCase) after;
+    uint32_t state;
+    uint32_t hresult;
+};
+
+struct peer {
+    uint64_t id;
+    enum connection_kind kind;
+    bool is_open;
+    bool is_paused;
+    bool was_flushed;
+    uint8_t *output; /* from the broker, not looked at yet */
+    size_t output_size;
+    size_t output_capacity;
+    size_t unsent_bytes; /* what the host says */
+    bool does_not_read;
+    struct frame_reader reader;
+    struct arena arena;
+    PB(Envelope) * frames[MAX_FRAMES];
+    size_t frames_count;
+    uint32_t last_id;
+    uint32_t sent[MAX_FRAMES]; /* ids of requests */
+    size_t sent_count;
+};
+
+struct fake_requester {
+    uint64_t id;
+    uint32_t process_id;
+    uint8_t secret[REQUESTER_SECRET_BYTES];
+    struct peer *peer;
+    bool is_alive;
+    bool is_new; /* start asked for, nothing told yet */
+    bool is_killed;
+    bool has_dialled;
+    bool has_object;
+    bool no_writers;
+    uint32_t backup_type;
+    PB(Call__MethodCase) last_step; /* of those that change the writers' state */
+    bool hangs;
+    PB(Call__MethodCase) hanging;
+    uint32_t hanging_id;
+    bool hang_can_be_cancelled;
+    size_t frames_done;
+    size_t added;
+};
+
+struct call_record {
+    uint64_t requester;
+    PB(Call__MethodCase) method;
+};
+
+struct world {
+    struct broker *broker;
+    struct broker_config config;
+    uint64_t now_ms;
+    struct peer *peers[MAX_PEERS];
+    size_t peers_count;
+    uint64_t last_peer;
+    struct fake_requester requesters[MAX_REQUESTERS];
+    size_t requesters_count;
+    struct call_record calls[MAX_CALLS];
+    size_t calls_count;
+    struct rule rules[MAX_RULES];
+    size_t rules_count;
+    struct writer_rule writer_rules[MAX_RULES];
+    size_t writer_rules_count;
+    unsigned writers_disabled; /* bits */
+    size_t statuses;           /* Status frames seen */
+    uint64_t random_state;
+    bool has_stopped;
+    bool enumerates; /* a table of volumes is asked for */
+    bool holds_enumeration;
+    const char *enumeration_failure;
+    bool holds_requesters; /* none starts */
+    const char *start_failure;
+    bool hello_before_started;
+    bool wrong_secret;
+    bool wrong_process;
+    uint32_t ready_hresult;
+    bool is_simulated;
+    /* VSS, machine-wide. */
+    uint64_t creator;    /* requester that has a set open; 0 = none */
+    uint64_t foreign_ms; /* another program holds it until then */
+    uint64_t rundown_ms; /* how long a dead creator is remembered */
+    uint64_t rundown_end_ms;
+    unsigned in_progress_answers;
+    bool unsupported[16]; /* by index of the volume */
+    char log[256];        /* the last line */
+};
+
+struct world *world_new(void);
+/* With a changed configuration: world_new_with(function). */
+struct world *world_new_with(void (*change)(struct broker_config *config));
+/* Stops the broker, checks that nothing is left, frees everything. */
+void world_end(struct world *world);
+void world_run(struct world *world);
+void world_advance(struct world *world, uint64_t ms);
+
+/* Frames by hand. */
+struct peer *peer_connect(struct world *world, enum connection_kind kind);
+void peer_send_bytes(struct world *world, struct peer *peer, const uint8_t *bytes, size_t size);
+void peer_send(struct world *world, struct peer *peer, PB(Envelope) * envelope);
+void peer_close(struct world *world, struct peer *peer);
+/* The host has sent what it had. */
+void peer_drain(struct world *world, struct peer *peer);
+
+/* Clients. */
+struct caller caller_make(const char *sid, uint32_t rights);
+struct peer *client_connect(struct world *world, const char *sid, uint32_t rights);
+struct peer *client_connect_only(struct world *world, const struct caller *caller);
+/* Gives the envelope the next id and sends it. */
+uint32_t client_send(struct world *world, struct peer *peer, PB(Envelope) * envelope);
+uint32_t client_snapshot(struct world *world, struct peer *peer, const char *volume);
+uint32_t client_create(struct world *world, struct peer *peer, PB(CreateSnapshot) * wish);
+uint32_t client_finish(struct world *world, struct peer *peer, const PB(SnapshotReply) * snapshot,
+                       PB(Outcome) outcome);
+uint32_t client_cancel(struct world *world, struct peer *peer, uint32_t id);
+/* The final reply, NULL if there is none yet. */
+const PB(Envelope) * client_final(struct peer *peer, uint32_t id);
+const PB(SnapshotReply) * client_snapshot_reply(struct peer *peer, uint32_t id); /* asserts that it is one */
+const PB(FinishReply) * client_finish_reply(struct peer *peer, uint32_t id);
+const PB(Status) * client_status(struct peer *peer, uint32_t id); /* asserts */
+const PB(Progress) * client_progress(struct peer *peer, uint32_t id); /* the last one */
+
+/* Requesters. */
+void world_rule(struct world *world, PB(Call__MethodCase) method, unsigned nth, enum action action,
+                uint32_t hresult);
+void world_writer_fails(struct world *world, unsigned writer, PB(Call__MethodCase) after, uint32_t state,
+                        uint32_t hresult);
+void world_clear_rules(struct world *world);
+/* The one that hangs in this method, or NULL. */
+struct fake_requester *world_hanging(struct world *world, PB(Call__MethodCase) method);
+/* Answers what it hangs in, as if nothing had been. */
+void requester_resume(struct world *world, struct fake_requester *requester);
+void requester_die(struct world *world, struct fake_requester *requester, uint32_t exit_code);
+unsigned world_calls(const struct world *world, PB(Call__MethodCase) method);
+unsigned requester_calls(const struct world *world, uint64_t requester, PB(Call__MethodCase) method);
+/* "CreateObject InitializeForBackup …" of one requester; the same method several times: "GetWriterMetadata*3".
+ * In a static buffer. */
+const char *requester_history(const struct world *world, uint64_t requester);
+/* For world_run: true if one did something. */
+bool requesters_act(struct world *world);
+/* How many processes are there. */
+unsigned world_alive(const struct world *world);
+
+extern const char *const writer_names[WRITERS];
+extern const char *const writer_classes[WRITERS];
+
+#define ENVELOPE_OF(kind, field, message)                                                       \
+    (PB(Envelope))                                                                              \
+    {                                                                                           \
+        PROTOBUF_C_MESSAGE_INIT(&shadowpipe__v1__envelope__descriptor), .body_case = PB_BODY(kind), \
+        .field = (message)                                                                      \
+    }
+
+enum {
+    ALL_RIGHTS = RIGHT_BIT_READ | RIGHT_BIT_SNAPSHOT | RIGHT_BIT_TRUNCATE | RIGHT_BIT_PERSIST |
+                 RIGHT_BIT_RESTORE | RIGHT_BIT_MANAGE,
+    USER_RIGHTS = RIGHT_BIT_READ | RIGHT_BIT_SNAPSHOT
+};
+
+#endif
