@@ -151,7 +151,7 @@ bool link_create(const char *path, const char *device_root, struct sp_error **er
 bool link_remove(const char *path, struct sp_error **error)
 {
     DWORD attributes = attributes_of(path);
-    if (!(attributes & FILE_ATTRIBUTE_REPARSE_POINT) && !(running_under_wine() && attributes))
+    if (!(attributes & FILE_ATTRIBUTE_REPARSE_POINT))
         return true; /* none, or not a link any more: not ours */
     if (running_under_wine()) {
         if (wine_remove(path))

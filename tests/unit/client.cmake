@@ -2,7 +2,7 @@
 foreach(part args values json places quote display)
   shadowpipe_add_unit_test(client_${part} SOURCES client_${part}.c LIBRARIES shadowpipe_cli_text)
 endforeach()
-if(WIN32 AND EXISTS "${CMAKE_CURRENT_SOURCE_DIR}/client_windows.c")
+if(WIN32)
   target_link_libraries(client_quote PRIVATE shell32)
   shadowpipe_add_unit_test(client_lib SOURCES client_lib.c client_fake_server.c LIBRARIES shadowpipe_client)
   shadowpipe_add_unit_test(client_raw SOURCES client_raw.c client_fake_server.c LIBRARIES shadowpipe_client)
