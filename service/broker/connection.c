@@ -85,6 +85,7 @@ static void abandon(struct connection *connection)
     connection->rest_size = 0;
     if (connection->requester != NULL)
         requester_disconnected(connection->requester);
+    connection->requester = NULL;
     requests_abandon(connection);
     leases_abandon(connection);
     if (connection->owner != NULL) {

@@ -368,7 +368,7 @@ static bool dial_in(struct connection *connection, const PB(Envelope) * envelope
     match->hello = MESSAGE_COPY(&match->arena, hello);
     if (match->hello == NULL)
         return false;
-    match->hello_id = envelope->id;
+    match->hello_id = match->last_call_id = envelope->id;
     match->connection = connection;
     connection->requester = match;
     connection->state = CONNECTION_OPEN;

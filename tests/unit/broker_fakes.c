@@ -109,7 +109,8 @@ static void fill_status(const struct world *world, const struct fake_requester *
     }
 }
 
-static void send_reply(struct world *world, struct fake_requester *requester, uint32_t id, PB(CallReply) * reply)
+static void send_reply(struct world *world, struct fake_requester *requester, uint32_t id,
+                       PB(CallReply) * reply)
 {
     PB(Envelope) envelope = ENVELOPE_OF(CALL_REPLY, call_reply, reply);
     envelope.id = id;
@@ -131,7 +132,8 @@ static void note_step(struct world *world, struct fake_requester *requester, con
         requester->backup_type = call->set_backup_state->backup_type;
         break;
     case PB_METHOD(DISABLE_WRITER_CLASSES):
-        disable_writers(world, call->disable_writer_classes->writer_ids, call->disable_writer_classes->n_writer_ids);
+        disable_writers(world, call->disable_writer_classes->writer_ids,
+                        call->disable_writer_classes->n_writer_ids);
         break;
     case PB_METHOD(GATHER_WRITER_METADATA):
     case PB_METHOD(PREPARE_FOR_BACKUP):
@@ -168,9 +170,9 @@ static void answer(struct world *world, struct fake_requester *requester, uint32
     PB(Snapshot) snapshot = SHADOWPIPE__V1__SNAPSHOT__INIT;
     PB(QueryResult) query = SHADOWPIPE__V1__QUERY_RESULT__INIT;
     PB(Provider) provider = SHADOWPIPE__V1__PROVIDER__INIT;
-    PB(Provider) *providers[] = {&provider};
+    PB(Provider) * providers[] = {&provider};
     PB(Component) component = SHADOWPIPE__V1__COMPONENT__INIT;
-    PB(Component) *components[] = {&component, &component};
+    PB(Component) * components[] = {&component, &component};
     char text[64];
     unsigned present[WRITERS];
     unsigned count = present_writers(world, present);
@@ -242,7 +244,7 @@ static void answer(struct world *world, struct fake_requester *requester, uint32
         reply.get_snapshot_properties = &properties;
         break;
     case PB_METHOD(QUERY):
-        provider.name = (char *)(uintptr_t)"Test provider";
+        provider.name = (char *)(uintptr_t) "Test provider";
         query.providers = providers;
         query.n_providers = 1;
         reply.out_case = PB_OUT(QUERY);
@@ -306,6 +308,7 @@ static void obey(struct world *world, struct fake_requester *requester, const PB
         requester->hanging = call->method_case;
         requester->hanging_id = frame->id;
         requester->hang_can_be_cancelled = rule->action == ACT_HANG;
+        requester->hang_ends_by_abort = rule->action != ACT_STUCK;
         break;
     }
 }
@@ -322,22 +325,26 @@ static void work(struct world *world, struct fake_requester *requester, const PB
         answer(world, requester, frame->id, frame->call);
 }
 
+static void end_hang(struct world *world, struct fake_requester *requester)
+{
+    PB(CallReply) reply = SHADOWPIPE__V1__CALL_REPLY__INIT;
+    requester->hangs = false;
+    reply.async_hresult = S_ASYNC_CANCELLED;
+    if (requester->hanging == PB_METHOD(DO_SNAPSHOT_SET))
+        close_set(world, requester);
+    send_reply(world, requester, requester->hanging_id, &reply);
+}
+
 static void cancel(struct world *world, struct fake_requester *requester, const PB(Envelope) * frame)
 {
     PB(CancelReply) done = SHADOWPIPE__V1__CANCEL_REPLY__INIT;
     PB(Envelope) envelope = ENVELOPE_OF(CANCEL_REPLY, cancel_reply, &done);
     envelope.id = frame->id;
-    bool ends = requester->hangs && requester->hanging_id == frame->cancel->id && requester->hang_can_be_cancelled &&
-                method_is_asynchronous(requester->hanging);
+    bool ends = requester->hangs && requester->hanging_id == frame->cancel->id &&
+                requester->hang_can_be_cancelled && method_is_asynchronous(requester->hanging);
     peer_send(world, requester->peer, &envelope);
-    if (!ends)
-        return;
-    requester->hangs = false;
-    PB(CallReply) reply = SHADOWPIPE__V1__CALL_REPLY__INIT;
-    reply.async_hresult = S_ASYNC_CANCELLED;
-    if (requester->hanging == PB_METHOD(DO_SNAPSHOT_SET))
-        close_set(world, requester);
-    send_reply(world, requester, requester->hanging_id, &reply);
+    if (ends)
+        end_hang(world, requester);
 }
 
 void requester_resume(struct world *world, struct fake_requester *requester)
@@ -346,7 +353,8 @@ void requester_resume(struct world *world, struct fake_requester *requester)
         return;
     requester->hangs = false;
     for (size_t i = 0; i < requester->peer->frames_count; i++) {
-        if (requester->peer->frames[i]->id == requester->hanging_id)
+        if (requester->peer->frames[i]->id == requester->hanging_id &&
+            requester->peer->frames[i]->body_case == PB_BODY(CALL))
             answer(world, requester, requester->hanging_id, requester->peer->frames[i]->call);
     }
     world_run(world);
@@ -365,7 +373,7 @@ static void say_hello(struct world *world, struct fake_requester *requester)
     hello.secret = (ProtobufCBinaryData){sizeof secret, secret};
     hello.process_id = process_id;
     hello.ready_hresult = world->ready_hresult;
-    hello.ready_method = (char *)(uintptr_t)"LoadLibrary";
+    hello.ready_method = (char *)(uintptr_t) "LoadLibrary";
     hello.ready_message = (char *)(uintptr_t)(world->ready_hresult != 0 ? "it is not there" : "");
     hello.simulated = world->is_simulated;
     PB(Envelope) envelope = ENVELOPE_OF(REQUESTER_HELLO, requester_hello, &hello);
@@ -415,9 +423,11 @@ static bool act(struct world *world, struct fake_requester *requester)
             cancel(world, requester, frame);
             return true;
         }
-        bool gets_through = frame->body_case == PB_BODY(CALL) &&
-                            frame->call->method_case == PB_METHOD(ABORT_BACKUP) && !requester->hang_can_be_cancelled;
-        if (requester->hangs && !gets_through)
+        bool is_abort =
+            frame->body_case == PB_BODY(CALL) && frame->call->method_case == PB_METHOD(ABORT_BACKUP);
+        if (requester->hangs && requester->hang_ends_by_abort && is_abort)
+            end_hang(world, requester);
+        if (requester->hangs)
             return false;
         requester->frames_done++;
         if (frame->body_case == PB_BODY(CALL) && peer->is_open)
@@ -450,7 +460,8 @@ unsigned requester_calls(const struct world *world, uint64_t requester, PB(Call_
 {
     unsigned count = 0;
     for (size_t i = 0; i < world->calls_count; i++)
-        count += world->calls[i].method == method && (requester == 0 || world->calls[i].requester == requester);
+        count +=
+            world->calls[i].method == method && (requester == 0 || world->calls[i].requester == requester);
     return count;
 }
 

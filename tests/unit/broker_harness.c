@@ -185,8 +185,7 @@ static bool peer_read(struct world *world, struct peer *peer)
     size_t payload_size;
     while (frame_reader_take(&peer->reader, &data, &size, &payload, &payload_size) == FRAME_READY) {
         struct decode_error error;
-        PB(Envelope) *envelope =
-            decode_envelope(&peer->arena, payload, payload_size, DECODE_STRICT, &error);
+        PB(Envelope) *envelope = decode_envelope(&peer->arena, payload, payload_size, DECODE_STRICT, &error);
         assert_non_null(envelope);
         if (peer->kind == CONNECTION_CLIENT)
             check_frame(world, peer, envelope);
@@ -260,7 +259,7 @@ struct peer *client_connect(struct world *world, const char *sid, uint32_t right
     struct peer *peer = client_connect_only(world, &caller);
     PB(Hello) hello = SHADOWPIPE__V1__HELLO__INIT;
     hello.major = PROTOCOL_MAJOR;
-    hello.client_name = (char *)(uintptr_t)"test";
+    hello.client_name = (char *)(uintptr_t) "test";
     PB(Envelope) envelope = ENVELOPE_OF(HELLO, hello, &hello);
     uint32_t id = client_send(world, peer, &envelope);
     world_run(world);
@@ -465,7 +464,8 @@ void world_end(struct world *world)
     assert_true(world->has_stopped);
     struct broker_counts counts;
     broker_counts(world->broker, &counts);
-    assert_int_equal(counts.connections + counts.sets + counts.leases + counts.requesters + counts.queue_length, 0);
+    assert_int_equal(
+        counts.connections + counts.sets + counts.leases + counts.requesters + counts.queue_length, 0);
     assert_int_equal(world_alive(world), 0);
     broker_destroy(world->broker);
     free(world);

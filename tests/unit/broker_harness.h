@@ -9,6 +9,8 @@
 #include "proto/decode.h"
 #include "proto/frame.h"
 #include "service/broker/broker.h"
+#include "service/broker/requester.h"
+#include "service/broker/sequence.h"
 #include "service/broker/state.h"
 #include "tests/unit/cmocka_all.h"
 
@@ -28,7 +30,8 @@ enum action {
     ACT_FAIL,       /* the method returns `hresult` */
     ACT_FAIL_ASYNC, /* QueryStatus says `hresult` */
     ACT_HANG,       /* no reply; an asynchronous call ends when it is cancelled */
-    ACT_STUCK,      /* no reply, not even after Cancel */
+    ACT_SLOW,       /* no reply, not even after Cancel; but AbortBackup ends an asynchronous call */
+    ACT_STUCK,      /* no reply, whatever comes */
     ACT_DIE,        /* the process ends */
     ACT_STATUS      /* a Status instead of a CallReply */
 };
@@ -87,6 +90,7 @@ struct fake_requester {
     PB(Call__MethodCase) hanging;
     uint32_t hanging_id;
     bool hang_can_be_cancelled;
+    bool hang_ends_by_abort;
     size_t frames_done;
     size_t added;
 };
@@ -166,7 +170,7 @@ uint32_t client_cancel(struct world *world, struct peer *peer, uint32_t id);
 const PB(Envelope) * client_final(struct peer *peer, uint32_t id);
 const PB(SnapshotReply) * client_snapshot_reply(struct peer *peer, uint32_t id); /* asserts that it is one */
 const PB(FinishReply) * client_finish_reply(struct peer *peer, uint32_t id);
-const PB(Status) * client_status(struct peer *peer, uint32_t id); /* asserts */
+const PB(Status) * client_status(struct peer *peer, uint32_t id);     /* asserts */
 const PB(Progress) * client_progress(struct peer *peer, uint32_t id); /* the last one */
 
 /* Requesters. */
@@ -182,8 +186,8 @@ void requester_resume(struct world *world, struct fake_requester *requester);
 void requester_die(struct world *world, struct fake_requester *requester, uint32_t exit_code);
 unsigned world_calls(const struct world *world, PB(Call__MethodCase) method);
 unsigned requester_calls(const struct world *world, uint64_t requester, PB(Call__MethodCase) method);
-/* "CreateObject InitializeForBackup …" of one requester; the same method several times: "GetWriterMetadata*3".
- * In a static buffer. */
+/* "CreateObject InitializeForBackup …" of one requester; the same method several times:
+ * "GetWriterMetadata*3". In a static buffer. */
 const char *requester_history(const struct world *world, uint64_t requester);
 /* For world_run: true if one did something. */
 bool requesters_act(struct world *world);
@@ -193,11 +197,11 @@ unsigned world_alive(const struct world *world);
 extern const char *const writer_names[WRITERS];
 extern const char *const writer_classes[WRITERS];
 
-#define ENVELOPE_OF(kind, field, message)                                                       \
-    (PB(Envelope))                                                                              \
-    {                                                                                           \
+#define ENVELOPE_OF(kind, field, message)                                                           \
+    (PB(Envelope))                                                                                  \
+    {                                                                                               \
         PROTOBUF_C_MESSAGE_INIT(&shadowpipe__v1__envelope__descriptor), .body_case = PB_BODY(kind), \
-        .field = (message)                                                                      \
+                                                                        .field = (message)          \
     }
 
 enum {

@@ -28,10 +28,12 @@ static void test_happy_path(void **state)
 
     uint32_t finish = client_finish(world, client, snapshot, PB_VALUE(OUTCOME, OUTCOME_SUCCEEDED));
     world_run(world);
-    assert_int_equal(client_finish_reply(client, finish)->completion, PB_VALUE(COMPLETION, COMPLETION_COMPLETED));
+    assert_int_equal(client_finish_reply(client, finish)->completion,
+                     PB_VALUE(COMPLETION, COMPLETION_COMPLETED));
     assert_string_equal(
         requester_history(world, 1),
-        "CreateObject InitializeForBackup SetContext SetBackupState GatherWriterMetadata GetWriterMetadataCount "
+        "CreateObject InitializeForBackup SetContext SetBackupState GatherWriterMetadata "
+        "GetWriterMetadataCount "
         "GetWriterMetadata*3 FreeWriterMetadata IsVolumeSupported StartSnapshotSet AddToSnapshotSet "
         "PrepareForBackup GatherWriterStatus GetWriterStatusCount GetWriterStatusEx*3 FreeWriterStatus "
         "DoSnapshotSet GatherWriterStatus GetWriterStatusCount GetWriterStatusEx*3 FreeWriterStatus "
