@@ -101,7 +101,7 @@ static PB(Status) * check_writers(struct broker *broker, const PB(CreateSnapshot
     for (size_t i = 0; i < wish->n_writers_required; i++) {
         for (size_t j = 0; j < wish->n_writers_excluded; j++) {
             if (text_equal(wish->writers_required[i], wish->writers_excluded[j]))
-                return invalid(broker, "CONTRADICTION", "create_snapshot.writers_excluded",
+                return invalid(broker, "WRITER_CONTRADICTION", "create_snapshot.writers_excluded",
                                "a writer is both required and excluded", "Name it in one of the two lists.");
         }
     }
