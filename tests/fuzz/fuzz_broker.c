@@ -11,7 +11,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 enum {
     EVENTS = PEERS / 3, /* each makes two peers at most */
-    STEPS = 20000
+    STEPS = 20000,
+    LONGEST_WAIT_MS = 300 * 1000
 };
 
 static void ask(size_t index, PB(Envelope) * envelope)
@@ -200,7 +201,9 @@ static void finish(void)
             process_answers(i, 0, false);
         }
         host_follows();
-        pass_time(100);
+        uint64_t next_ms = broker_next_timer_ms(world.broker);
+        pass_time(next_ms > world.now_ms && next_ms - world.now_ms < LONGEST_WAIT_MS ? next_ms - world.now_ms
+                                                                                     : 1);
     }
     for (size_t i = 1; i <= world.peers_count; i++) {
         const struct peer *peer = &world.peers[i];
