@@ -437,10 +437,13 @@ void world_advance(struct world *world, uint64_t ms)
     world_run(world);
 }
 
-/* Each request of a client that is still there got its one final reply. */
+/* Each request got its one final reply, unless its connection was ended with a Status. */
 static void check_replies(struct peer *peer)
 {
-    for (size_t i = 0; i < peer->sent_count && peer->kind == CONNECTION_CLIENT && peer->was_flushed; i++)
+    bool was_refused = peer->frames_count > 0 && peer->frames[peer->frames_count - 1]->id == 0;
+    if (peer->kind != CONNECTION_CLIENT || !peer->was_flushed || was_refused)
+        return;
+    for (size_t i = 0; i < peer->sent_count; i++)
         assert_non_null(client_final(peer, peer->sent[i]));
 }
 
