@@ -7,6 +7,7 @@ import contextlib
 import itertools
 import os
 import shutil
+import subprocess
 
 import pytest
 
@@ -131,6 +132,34 @@ def new_service(prefix, folder, machine, request):
         for letter in prefix.drives() - before:
             with contextlib.suppress(AssertionError):
                 prefix.unmap_drive(letter)
+
+
+@pytest.fixture
+def registry(prefix):
+    """Sets REG_DWORDs of the service's configuration, for services started after that."""
+    key = r"HKLM\SOFTWARE\Shadowpipe"
+
+    def set_values(**values):
+        for name, value in values.items():
+            assert prefix.run(["reg", "add", key, "/v", name, "/t", "REG_DWORD", "/d", value, "/f"]).returncode == 0
+
+    yield set_values
+    prefix.run(["reg", "delete", key, "/f"])
+
+
+@pytest.fixture
+def hold_file(prefix):
+    """Opens a file without sharing, as a database does; until the end of the test."""
+    holders = []
+
+    def hold(path):
+        holders.append(prefix.popen([wine.HELPER_EXE, "hold", path], stdin=subprocess.PIPE, stdout=subprocess.PIPE))
+        assert holders[-1].stdout.readline().strip() == b"ready"
+        return holders[-1]
+
+    yield hold
+    for holder in holders:
+        holder.communicate(timeout=wine.LIMIT)
 
 
 @pytest.fixture

@@ -19,8 +19,8 @@ LIMIT = 60  # seconds for whatever must happen; long, because it only decides wh
 
 SERVICE_EXE = WIN64 / "service" / "shadowpiped.exe"
 CLIENT_EXE = WIN64 / "client" / "cli" / "shadowpipe.exe"
-SIMULATOR_DLL = WIN64 / "tests" / "simulator" / "vssapi.dll"
-CHURN_EXE = WIN64 / "tests" / "simulator" / "churn.exe"
+SIMULATOR_DLL = WIN64 / "tests" / "simulator" / "shadowsim.dll"  # vssapi.dll by a name of which Wine has none itself
+CHURN_EXE = WIN64 / "tests" / "demo" / "churn.exe"
 BRIDGE_EXE = WIN64 / "tests" / "e2e" / "pipe_bridge.exe"
 HELPER_EXE = WIN64 / "tests" / "e2e" / "e2e_helper.exe"
 
@@ -75,7 +75,7 @@ class Prefix:
             "WINEPREFIX": str(self.path),
             "WINEARCH": "win64",
             "WINEDEBUG": os.environ.get("WINEDEBUG", "-all"),
-            "WINEDLLOVERRIDES": "mscoree=;mshtml=;winemenubuilder.exe=",
+            "WINEDLLOVERRIDES": "mscoree=;mshtml=;winemenubuilder.exe=;vssapi=n,b",
             "HOME": str(BUILD / "home"),
             "LC_ALL": "C.UTF-8",
         }
