@@ -24,7 +24,7 @@ static void write_line(const char *format, va_list values)
     }
 }
 
-void log_event(const char *format, ...)
+void log_failure(const char *format, ...)
 {
     va_list values;
     va_start(values, format);

@@ -3,7 +3,7 @@
 #define SHADOWPIPE_REQUESTER_LOG_H
 
 /* Always: duties that failed, a service that was not to be reached. */
-void log_event(const char *format, ...) __attribute__((format(printf, 1, 2)));
+void log_failure(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* One line per call, when the environment variable SHADOWPIPE_TRACE is set. */
 void log_trace(const char *format, ...) __attribute__((format(printf, 1, 2)));
 

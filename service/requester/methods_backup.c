@@ -307,7 +307,7 @@ static void describe_document(struct session *session, struct reply *reply)
         info->sha256.data = hash;
         info->sha256.len = 32;
     } else {
-        log_event("SHA-256 failed: the document is described without it");
+        log_failure("SHA-256 failed: the document is described without it");
     }
 }
 

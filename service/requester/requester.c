@@ -70,7 +70,7 @@ static bool take_cancel(struct requester *requester, const PB(Envelope) * envelo
 static bool take_welcome(struct requester *requester, const PB(Envelope) * envelope)
 {
     if (envelope->body_case != PB_BODY(REQUESTER_WELCOME) || envelope->id != HELLO_ID) {
-        log_event("the service does not welcome this requester");
+        log_failure("the service does not welcome this requester");
         return false;
     }
     requester->orphan_grace_ms = envelope->requester_welcome->orphan_grace_ms;
@@ -79,7 +79,7 @@ static bool take_welcome(struct requester *requester, const PB(Envelope) * envel
 }
 
 /* Takes over the job where it is one for the worker (sets *job to NULL then). */
-static bool take_envelope(struct requester *requester, struct job **job)
+static bool take_envelope(struct requester *requester, struct task **job)
 {
     PB(Envelope) *envelope = (*job)->envelope;
     if (!requester->welcomed) {
@@ -106,7 +106,7 @@ static bool take_envelope(struct requester *requester, struct job **job)
 }
 
 /* The service may be newer than this process: what it does not know it has to refuse, not to overlook. */
-static bool refuse_frame(struct requester *requester, struct job *job, const struct decode_error *error)
+static bool refuse_frame(struct requester *requester, struct task *job, const struct decode_error *error)
 {
     if (!requester->welcomed || error->id == 0 || strcmp(error->reason, "MALFORMED") == 0) {
         return false;
@@ -122,7 +122,7 @@ static bool refuse_frame(struct requester *requester, struct job *job, const str
 static bool take_frame(void *context, const uint8_t *payload, size_t size)
 {
     struct requester *requester = context;
-    struct job *job = job_create();
+    struct task *job = task_create();
     if (job == NULL) {
         return false;
     }
@@ -131,9 +131,9 @@ static bool take_frame(void *context, const uint8_t *payload, size_t size)
     bool sound =
         job->envelope != NULL ? take_envelope(requester, &job) : refuse_frame(requester, job, &error);
     if (!sound) {
-        log_event("the service broke the protocol: the pipe is given up");
+        log_failure("the service broke the protocol: the pipe is given up");
     }
-    job_free(job);
+    task_free(job);
     return sound;
 }
 
@@ -216,8 +216,8 @@ static void finish_calls(struct requester *requester)
 static bool dial_in_again(struct requester *requester, struct arena *arena, PB(RequesterHello) * hello)
 {
     ULONGLONG end_ms = GetTickCount64() + requester->orphan_grace_ms;
-    log_event("the service is gone; holding the snapshots for up to %lu s",
-              requester->orphan_grace_ms / 1000);
+    log_failure("the service is gone; holding the snapshots for up to %lu s",
+                requester->orphan_grace_ms / 1000);
     arena_reset(arena);
     hello->n_snapshots = 0;
     worker_describe(&requester->worker, arena, hello);
@@ -229,7 +229,7 @@ static bool dial_in_again(struct requester *requester, struct arena *arena, PB(R
         }
         Sleep(requester->limits->redial_ms);
     }
-    log_event("no service came for the snapshots: they are released");
+    log_failure("no service came for the snapshots: they are released");
     return false;
 }
 
@@ -283,11 +283,11 @@ static int run(struct requester *requester)
     DWORD error = channel_open(&requester->channel, requester->arguments->pipe_name,
                                requester->limits->connect_ms, CHANNEL_SERVER_PARENT);
     if (error != ERROR_SUCCESS) {
-        log_event("the service's pipe cannot be used (error %lu)", error);
+        log_failure("the service's pipe cannot be used (error %lu)", error);
         return REQUESTER_EXIT_NO_SERVICE;
     }
     if (WaitForSingleObject(requester->worker.ready_event, requester->limits->ready_ms) != WAIT_OBJECT_0) {
-        log_event("COM has not come up in time");
+        log_failure("COM has not come up in time");
         return REQUESTER_EXIT_NOT_READY;
     }
     struct arena arena;

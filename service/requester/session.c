@@ -234,7 +234,7 @@ void session_release(struct session *session)
     if (session->object != NULL) {
         ULONG left = IVssBackupComponents_Release(session->object);
         if (left != 0) {
-            log_event("the VSS object was released, and %lu references to it are left", left);
+            log_failure("the VSS object was released, and %lu references to it are left", left);
         }
     }
     session->object = NULL;

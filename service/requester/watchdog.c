@@ -11,7 +11,7 @@ static ULONGLONG step_end_ms;
 
 static void end_process(const char *name)
 {
-    log_event(
+    log_failure(
         "%s has not returned within its limit; the process ends itself. VSS may refuse new snapshot sets "
         "for some minutes.",
         name);

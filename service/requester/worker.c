@@ -15,16 +15,16 @@ enum {
     REPLY_ARENA_BYTES = 32 * 1024 * 1024 /* far more than fits into a frame */
 };
 
-struct job *job_create(void)
+struct task *task_create(void)
 {
-    struct job *job = calloc(1, sizeof *job);
+    struct task *job = calloc(1, sizeof *job);
     if (job != NULL) {
         arena_init(&job->arena, DECODE_LIMIT_REQUEST_BYTES);
     }
     return job;
 }
 
-void job_free(struct job *job)
+void task_free(struct task *job)
 {
     if (job != NULL) {
         arena_free(&job->arena);
@@ -90,7 +90,7 @@ static void send_reply(struct worker *worker, struct reply *reply, uint32_t id)
         encoded = encode(&frame, &reply->message, id);
     }
     if (!encoded || !worker_put_output(worker, &frame)) {
-        log_event("no memory for the reply to call %lu", (unsigned long)id);
+        log_failure("no memory for the reply to call %lu", (unsigned long)id);
     }
 }
 
@@ -116,7 +116,7 @@ static void answer_cancelled(struct worker *worker, struct reply *reply)
                                         "the call was cancelled before it was made");
 }
 
-static void run_job(struct worker *worker, struct job *job)
+static void run_job(struct worker *worker, struct task *job)
 {
     struct reply reply = {.arena = &worker->reply_arena};
     if (job->cancelled) {
@@ -139,7 +139,7 @@ static void clean_up(struct worker *worker)
         HRESULT hresult = IVssBackupComponents_AbortBackup(session->object);
         worker->abort_failed = FAILED(hresult);
         if (FAILED(hresult)) {
-            log_event("AbortBackup failed with 0x%08lx; the set may stay open until VSS notices",
+            log_failure("AbortBackup failed with 0x%08lx; the set may stay open until VSS notices",
                       (unsigned long)hresult);
         }
     }
@@ -187,7 +187,7 @@ static void get_ready(struct worker *worker)
 }
 
 /* The next thing to do; blocks until there is one. */
-static struct job *next_job(struct worker *worker, enum worker_order *order)
+static struct task *next_job(struct worker *worker, enum worker_order *order)
 {
     AcquireSRWLockExclusive(&worker->lock);
     if (worker->first_job == NULL) {
@@ -196,7 +196,7 @@ static struct job *next_job(struct worker *worker, enum worker_order *order)
     while (worker->first_job == NULL && worker->order == ORDER_NONE) {
         SleepConditionVariableSRW(&worker->changed, &worker->lock, INFINITE, 0);
     }
-    struct job *job = worker->first_job;
+    struct task *job = worker->first_job;
     *order = ORDER_NONE;
     if (job != NULL) {
         worker->first_job = job->next;
@@ -209,12 +209,12 @@ static struct job *next_job(struct worker *worker, enum worker_order *order)
     return job;
 }
 
-static void end_job(struct worker *worker, struct job *job)
+static void end_job(struct worker *worker, struct task *job)
 {
     AcquireSRWLockExclusive(&worker->lock);
     worker->running = NULL;
     ReleaseSRWLockExclusive(&worker->lock);
-    job_free(job);
+    task_free(job);
 }
 
 static void end_order(struct worker *worker)
@@ -232,7 +232,7 @@ static DWORD WINAPI work(void *context)
     SetEvent(worker->ready_event);
     for (;;) {
         enum worker_order order;
-        struct job *job = next_job(worker, &order);
+        struct task *job = next_job(worker, &order);
         if (job != NULL) {
             run_job(worker, job);
             end_job(worker, job);
@@ -271,7 +271,7 @@ bool worker_start(struct worker *worker, const struct requester_arguments *argum
 
 /* ---- The main thread's side. ---- */
 
-void worker_submit(struct worker *worker, struct job *job)
+void worker_submit(struct worker *worker, struct task *job)
 {
     AcquireSRWLockExclusive(&worker->lock);
     if (worker->first_job == NULL) {
@@ -296,7 +296,7 @@ bool worker_cancel(struct worker *worker, uint32_t id)
         InterlockedOr(&worker->interrupts, INTERRUPT_CANCEL);
         found = true;
     }
-    for (struct job *job = worker->first_job; job != NULL && !found; job = job->next) {
+    for (struct task *job = worker->first_job; job != NULL && !found; job = job->next) {
         if (job->envelope->id == id) {
             job->cancelled = true;
             found = true;
@@ -309,7 +309,7 @@ bool worker_cancel(struct worker *worker, uint32_t id)
 void worker_break(struct worker *worker)
 {
     AcquireSRWLockExclusive(&worker->lock);
-    struct job *job = worker->first_job;
+    struct task *job = worker->first_job;
     worker->first_job = NULL;
     InterlockedOr(&worker->interrupts, INTERRUPT_BROKEN);
     if (worker->running == NULL) {
@@ -317,8 +317,8 @@ void worker_break(struct worker *worker)
     }
     ReleaseSRWLockExclusive(&worker->lock);
     while (job != NULL) {
-        struct job *next = job->next;
-        job_free(job);
+        struct task *next = job->next;
+        task_free(job);
         job = next;
     }
 }

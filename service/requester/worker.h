@@ -14,16 +14,16 @@
 #include "service/requester/requester.h"
 #include "service/requester/session.h"
 
-struct job {
-    struct job *next;
+struct task {
+    struct task *next;
     bool cancelled;
     struct arena arena;
     PB(Envelope) * envelope; /* with a Call */
 };
 
 /* NULL without memory. Its arena is ready for the envelope. */
-struct job *job_create(void);
-void job_free(struct job *job);
+struct task *task_create(void);
+void task_free(struct task *job);
 
 struct output {
     struct output *next;
@@ -49,9 +49,9 @@ struct worker {
 
     SRWLOCK lock; /* of what follows */
     CONDITION_VARIABLE changed;
-    struct job *first_job;
-    struct job *last_job;
-    struct job *running;
+    struct task *first_job;
+    struct task *last_job;
+    struct task *running;
     struct output *first_output;
     struct output *last_output;
     enum worker_order order;
@@ -68,7 +68,7 @@ bool worker_start(struct worker *worker, const struct requester_arguments *argum
                   const struct requester_limits *limits);
 
 /* Takes over the job. */
-void worker_submit(struct worker *worker, struct job *job);
+void worker_submit(struct worker *worker, struct task *job);
 /* Cancels the job with this id, which runs or waits; false: there is none. Its reply comes all the same. */
 bool worker_cancel(struct worker *worker, uint32_t id);
 

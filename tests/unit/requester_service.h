@@ -16,6 +16,9 @@ enum {
     TEST_LIMIT_MS = 60 * 1000
 };
 
+/* HRESULTs are signed, their fields on the wire are not. */
+#define assert_hresult(got, expected) assert_int_equal((uint32_t)(got), (uint32_t)(expected))
+
 struct service {
     struct requester_arguments arguments;
     struct requester_limits limits;
