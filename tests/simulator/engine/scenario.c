@@ -26,7 +26,7 @@ static const struct {
     {L"timing",
      L"identify;prepare;prepare_snapshot;freeze;commit;thaw;post_snapshot;complete;abort;release;status;"
      L"sync"},
-    {L"volumes", L"unsupported;max_snapshots"},
+    {L"volumes", L"unsupported;max_snapshots;max_volumes"},
     {L"method:", L"result;async_result;call;count;delay;exit"},
     {L"writer:",
      L"absent;fail_at;failure;application_failure;application_message;hang_at;hang;timeout_ms;hook;class;"

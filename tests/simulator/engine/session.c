@@ -314,9 +314,9 @@ HRESULT session_run(struct session *session, enum operation operation)
     HRESULT hr = perform(session, operation);
     if (SUCCEEDED(hr) && hr != VSS_S_ASYNC_CANCELLED)
         hr = VSS_S_ASYNC_FINISHED;
+    finish(session, operation, hr == VSS_S_ASYNC_FINISHED);
     store_log(session->object.number, L"async", L"%ls\thr=0x%08lx", operation_names[operation],
               (unsigned long)hr);
-    finish(session, operation, hr == VSS_S_ASYNC_FINISHED);
     return hr;
 }
 

@@ -60,7 +60,8 @@ static HRESULT may_add_volume(const struct session *session, const struct volume
     for (unsigned i = 0; i < session->volume_count; i++)
         if (_wcsicmp(session->volumes[i].name, volume->name) == 0)
             return VSS_E_OBJECT_ALREADY_EXISTS;
-    if (session->volume_count == SESSION_VOLUMES)
+    unsigned long most = scenario_number(session->scenario, L"volumes", L"max_volumes", SESSION_VOLUMES);
+    if (session->volume_count >= most || session->volume_count == SESSION_VOLUMES)
         return VSS_E_MAXIMUM_NUMBER_OF_VOLUMES_REACHED;
     struct tally tally = {volume->name, 0};
     copies_visit(visit_tally, &tally);

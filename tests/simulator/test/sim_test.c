@@ -1,0 +1,21 @@
+/* Tests of the simulator as a program that loads it. */
+#define INITGUID
+#include "support.h"
+
+#include <wchar.h>
+
+int wmain(int argc, wchar_t **argv);
+int wmain(int argc, wchar_t **argv)
+{
+    if (!machine_open()) {
+        fputs("the test machine cannot be set up: see test/support.h\n", stderr);
+        return 2;
+    }
+    if (argc == 3 && wcscmp(argv[1], L"--child") == 0)
+        return child_main(argv[2]);
+    cmocka_set_message_output(CM_OUTPUT_TAP);
+    int failed = run_abi_tests() + run_sequence_tests() + run_async_tests() + run_writer_tests() +
+                 run_snapshot_tests() + run_machine_tests();
+    machine_close();
+    return failed ? 1 : 0;
+}

@@ -1,0 +1,451 @@
+#include "support.h"
+
+#include <stdlib.h>
+#include <wchar.h>
+#include <winioctl.h>
+
+struct machine machine;
+
+static size_t log_mark;
+
+void check_hr(HRESULT expected, HRESULT got, const char *expression, const char *file, int line)
+{
+    if (expected == got)
+        return;
+    print_error("%s: 0x%08lx, expected 0x%08lx\n", expression, (unsigned long)got, (unsigned long)expected);
+    _fail(file, line);
+}
+
+/* ---- volumes and the store ---- */
+
+#define DEFINE_UNIX_DRIVE CTL_CODE('m', 32, METHOD_BUFFERED, FILE_READ_ACCESS | FILE_WRITE_ACCESS)
+
+/* Wine's own control code; DefineDosDevice gives a letter there that opens nothing. */
+struct unix_drive {
+    ULONG size, type, fs_type;
+    DWORD serial;
+    ULONGLONG unix_dev;
+    WCHAR letter;
+    USHORT mount_point_offset, device_offset, label_offset;
+};
+
+typedef char *(CDECL *unix_name_function)(LPCWSTR);
+
+static unix_name_function find_unix_name(void)
+{
+    FARPROC found = GetProcAddress(GetModuleHandleW(L"kernel32.dll"), "wine_get_unix_file_name");
+    unix_name_function function = NULL;
+    memcpy(&function, &found, sizeof function);
+    return function;
+}
+
+/* A NULL directory takes the letter away. */
+static BOOL define_drive(wchar_t letter, const wchar_t *directory)
+{
+    union {
+        struct unix_drive drive;
+        char bytes[1024];
+    } request = {.drive = {.type = DRIVE_FIXED, .letter = letter}};
+    size_t size = sizeof request.drive;
+    if (directory) {
+        char *name = find_unix_name()(directory);
+        size_t length = name ? strlen(name) + 1 : sizeof request;
+        if (size + length > sizeof request)
+            return FALSE;
+        request.drive.mount_point_offset = (USHORT)size;
+        memcpy(request.bytes + size, name, length);
+        size += length;
+        HeapFree(GetProcessHeap(), 0, name);
+    }
+    request.drive.size = (ULONG)size;
+    HANDLE manager = CreateFileW(L"\\\\.\\MountPointManager", GENERIC_READ | GENERIC_WRITE,
+                                 FILE_SHARE_READ | FILE_SHARE_WRITE, NULL, OPEN_EXISTING, 0, NULL);
+    if (manager == INVALID_HANDLE_VALUE)
+        return FALSE;
+    DWORD n;
+    BOOL ok = DeviceIoControl(manager, DEFINE_UNIX_DRIVE, &request, (DWORD)size, NULL, 0, &n, NULL);
+    CloseHandle(manager);
+    return ok;
+}
+
+static BOOL make_drive(unsigned index, const wchar_t *folder)
+{
+    wchar_t directory[MAX_PATH];
+    swprintf(directory, MAX_PATH, L"%ls\\volume%u", folder, index);
+    if (!CreateDirectoryW(directory, NULL))
+        return FALSE;
+    for (wchar_t letter = L'y'; letter >= L'g'; letter--) {
+        wchar_t *root = machine.volumes[index];
+        swprintf(root, ARRAYSIZE(machine.volumes[index]), L"%lc:\\", towupper(letter));
+        if (GetLogicalDrives() & (1u << (letter - L'a')))
+            continue;
+        if (!define_drive(letter, directory))
+            return FALSE;
+        for (int i = 0; i < 500 && GetFileAttributesW(root) == INVALID_FILE_ATTRIBUTES; i++)
+            Sleep(10);
+        return GetFileAttributesW(root) != INVALID_FILE_ATTRIBUTES;
+    }
+    return FALSE;
+}
+
+static BOOL find_volumes(void)
+{
+    wchar_t folder[MAX_PATH], given[20];
+    if (GetEnvironmentVariableW(L"SIM_TEST_VOLUMES", given, ARRAYSIZE(given)) == 7) {
+        swprintf(machine.volumes[0], 4, L"%.3ls", given);
+        swprintf(machine.volumes[1], 4, L"%.3ls", given + 4);
+        return TRUE;
+    }
+    if (!find_unix_name() || !GetTempPathW(MAX_PATH - 40, folder))
+        return FALSE;
+    swprintf(folder + wcslen(folder), 40, L"sim-test-%lu", GetCurrentProcessId());
+    return CreateDirectoryW(folder, NULL) && make_drive(0, folder) && make_drive(1, folder);
+}
+
+static BOOL load(void)
+{
+    wchar_t path[MAX_PATH];
+    GetModuleFileNameW(NULL, path, MAX_PATH);
+    wcscpy(wcsrchr(path, L'\\'), L"\\shadowsim.dll");
+    machine.library = LoadLibraryW(path);
+    if (!machine.library)
+        return FALSE;
+    FARPROC create = GetProcAddress(machine.library, "CreateVssBackupComponentsInternal");
+    FARPROC present = GetProcAddress(machine.library, "IsVolumeSnapshotted");
+    FARPROC release = GetProcAddress(machine.library, "VssFreeSnapshotProperties");
+    memcpy(&machine.create, &create, sizeof create);
+    memcpy(&machine.is_snapshotted, &present, sizeof present);
+    memcpy(&machine.free_properties, &release, sizeof release);
+    return create && present && release;
+}
+
+BOOL machine_open(void)
+{
+    CoInitializeEx(NULL, COINIT_MULTITHREADED);
+    if (GetEnvironmentVariableW(L"SHADOWSIM_STORE", machine.store, MAX_PATH) == 0) {
+        if (!find_volumes())
+            return FALSE;
+        swprintf(machine.store, MAX_PATH, L"%lsdeep\\er\\store", machine.volumes[1]);
+        wchar_t folder[MAX_PATH];
+        swprintf(folder, MAX_PATH, L"%lsdeep", machine.volumes[1]);
+        CreateDirectoryW(folder, NULL);
+        wcscat(folder, L"\\er");
+        CreateDirectoryW(folder, NULL);
+        CreateDirectoryW(machine.store, NULL);
+        SetEnvironmentVariableW(L"SHADOWSIM_STORE", machine.store);
+        SetEnvironmentVariableW(L"SIM_TEST_FIRST", machine.volumes[0]);
+        SetEnvironmentVariableW(L"SIM_TEST_SECOND", machine.volumes[1]);
+    } else {
+        GetEnvironmentVariableW(L"SIM_TEST_FIRST", machine.volumes[0], ARRAYSIZE(machine.volumes[0]));
+        GetEnvironmentVariableW(L"SIM_TEST_SECOND", machine.volumes[1], ARRAYSIZE(machine.volumes[1]));
+    }
+    return load();
+}
+
+static void remove_tree(const wchar_t *directory)
+{
+    wchar_t path[2 * MAX_PATH];
+    WIN32_FIND_DATAW found;
+    swprintf(path, ARRAYSIZE(path), L"%ls\\*", directory);
+    HANDLE search = FindFirstFileW(path, &found);
+    if (search == INVALID_HANDLE_VALUE)
+        return;
+    do {
+        swprintf(path, ARRAYSIZE(path), L"%ls\\%ls", directory, found.cFileName);
+        if (!(found.dwFileAttributes & FILE_ATTRIBUTE_DIRECTORY))
+            DeleteFileW(path);
+        else if (wcscmp(found.cFileName, L".") != 0 && wcscmp(found.cFileName, L"..") != 0)
+            remove_tree(path);
+    } while (FindNextFileW(search, &found));
+    FindClose(search);
+    RemoveDirectoryW(directory);
+}
+
+void machine_close(void)
+{
+    wchar_t folder[MAX_PATH];
+    FreeLibrary(machine.library);
+    if (find_unix_name() && GetTempPathW(MAX_PATH - 40, folder)) {
+        swprintf(folder + wcslen(folder), 40, L"sim-test-%lu", GetCurrentProcessId());
+        define_drive(towlower(machine.volumes[0][0]), NULL);
+        define_drive(towlower(machine.volumes[1][0]), NULL);
+        remove_tree(folder);
+    }
+    CoUninitialize();
+}
+
+/* ---- backups ---- */
+
+struct backup backup_new(void)
+{
+    struct backup backup = {0};
+    assert_hr(S_OK, machine.create(&backup.object));
+    backup.wide = (IVssBackupComponentsEx4 *)backup.object;
+    return backup;
+}
+
+HRESULT wait_async(IVssAsync *async)
+{
+    HRESULT result = E_UNEXPECTED;
+    assert_non_null(async);
+    assert_hr(S_OK, IVssAsync_Wait(async, MACHINE_LIMIT_MS));
+    assert_hr(S_OK, IVssAsync_QueryStatus(async, &result, NULL));
+    IVssAsync_Release(async);
+    return result;
+}
+
+HRESULT run_async(struct backup *backup, start_method start)
+{
+    IVssAsync *async = NULL;
+    assert_hr(S_OK, start(backup->object, &async));
+    return wait_async(async);
+}
+
+HRESULT backup_add(struct backup *backup, unsigned volume)
+{
+    return IVssBackupComponents_AddToSnapshotSet(backup->object, machine.volumes[volume], GUID_NULL,
+                                                 &backup->snapshots[volume]);
+}
+
+static void take_step(struct backup *backup, enum stage to)
+{
+    IVssBackupComponents *object = backup->object;
+    switch (to) {
+    case STAGE_INITIALIZED:
+        assert_hr(S_OK, IVssBackupComponents_InitializeForBackup(object, NULL));
+        break;
+    case STAGE_STATE_SET:
+        assert_hr(S_OK, IVssBackupComponents_SetBackupState(object, 0, 0, VSS_BT_COPY, 0));
+        break;
+    case STAGE_GATHERED:
+        assert_hr(VSS_S_ASYNC_FINISHED, GATHER(backup));
+        break;
+    case STAGE_STARTED:
+        assert_hr(S_OK, IVssBackupComponents_StartSnapshotSet(object, &backup->set));
+        break;
+    case STAGE_ADDED:
+        assert_hr(S_OK, backup_add(backup, 0));
+        break;
+    case STAGE_PREPARED:
+        assert_hr(VSS_S_ASYNC_FINISHED, PREPARE(backup));
+        break;
+    case STAGE_CREATED:
+        assert_hr(VSS_S_ASYNC_FINISHED, SNAPSHOT(backup));
+        break;
+    case STAGE_COMPLETED:
+        assert_hr(VSS_S_ASYNC_FINISHED, COMPLETE(backup));
+        break;
+    case STAGE_NEW:
+    default:
+        break;
+    }
+}
+
+void backup_advance(struct backup *backup, enum stage from, enum stage to)
+{
+    while (from < to)
+        take_step(backup, (enum stage)(++from));
+}
+
+struct backup backup_at(enum stage stage)
+{
+    struct backup backup = backup_new();
+    backup_advance(&backup, STAGE_NEW, stage);
+    return backup;
+}
+
+void backup_release(struct backup *backup)
+{
+    assert_int_equal(IVssBackupComponents_Release(backup->object), 0);
+    backup->object = NULL;
+}
+
+int state_of(struct backup *backup, const wchar_t *writer, HRESULT *failure)
+{
+    UINT count = 0;
+    int state = -1;
+    assert_hr(VSS_S_ASYNC_FINISHED, STATUS(backup));
+    assert_hr(S_OK, IVssBackupComponents_GetWriterStatusCount(backup->object, &count));
+    for (UINT i = 0; i < count; i++) {
+        GUID instance, class_id;
+        BSTR name;
+        VSS_WRITER_STATE found;
+        HRESULT hr;
+        assert_hr(S_OK, IVssBackupComponents_GetWriterStatus(backup->object, i, &instance, &class_id, &name,
+                                                             &found, &hr));
+        if (wcscmp(name, writer) == 0) {
+            state = (int)found;
+            if (failure)
+                *failure = hr;
+        }
+        SysFreeString(name);
+    }
+    assert_hr(S_OK, IVssBackupComponents_FreeWriterStatus(backup->object));
+    return state;
+}
+
+/* ---- files ---- */
+
+static void store_file(wchar_t *path, const wchar_t *name)
+{
+    swprintf(path, MAX_PATH, L"%ls\\%ls", machine.store, name);
+}
+
+void write_file(const wchar_t *path, const char *text)
+{
+    FILE *file = _wfopen(path, L"wb");
+    assert_non_null(file);
+    fputs(text, file);
+    assert_int_equal(fclose(file), 0);
+}
+
+void scenario(const char *text)
+{
+    wchar_t path[MAX_PATH];
+    store_file(path, L"scenario.ini");
+    if (text)
+        write_file(path, text);
+    else
+        DeleteFileW(path);
+}
+
+static char *read_file(const wchar_t *path, size_t *size)
+{
+    HANDLE file = CreateFileW(path, GENERIC_READ, FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE,
+                              NULL, OPEN_EXISTING, 0, NULL);
+    if (file == INVALID_HANDLE_VALUE)
+        return NULL;
+    DWORD n = 0;
+    *size = GetFileSize(file, NULL);
+    char *text = calloc(*size + 1, 1);
+    if (text && !ReadFile(file, text, (DWORD)*size, &n, NULL))
+        n = 0;
+    CloseHandle(file);
+    return text;
+}
+
+unsigned count_logged(const char *text)
+{
+    wchar_t path[MAX_PATH];
+    size_t size = 0;
+    unsigned count = 0;
+    store_file(path, L"events.log");
+    char *log = read_file(path, &size);
+    if (log && log_mark <= size)
+        for (const char *at = log + log_mark; (at = strstr(at, text)) != NULL; at++)
+            count++;
+    free(log);
+    return count;
+}
+
+BOOL logged(const char *text)
+{
+    return count_logged(text) > 0;
+}
+
+BOOL file_exists(const wchar_t *format, ...)
+{
+    wchar_t path[2 * MAX_PATH];
+    va_list arguments;
+    va_start(arguments, format);
+    vswprintf(path, ARRAYSIZE(path), format, arguments);
+    va_end(arguments);
+    return GetFileAttributesW(path) != INVALID_FILE_ATTRIBUTES;
+}
+
+BOOL file_has(const wchar_t *path, const char *text)
+{
+    size_t size = 0;
+    char *found = read_file(path, &size);
+    BOOL has = found && strcmp(found, text) == 0;
+    free(found);
+    return has;
+}
+
+unsigned files_in(const wchar_t *folder, const wchar_t *pattern)
+{
+    wchar_t path[MAX_PATH];
+    WIN32_FIND_DATAW found;
+    unsigned count = 0;
+    swprintf(path, MAX_PATH, L"%ls\\%ls\\%ls", machine.store, folder, pattern);
+    HANDLE search = FindFirstFileW(path, &found);
+    if (search == INVALID_HANDLE_VALUE)
+        return 0;
+    do
+        count += found.cFileName[0] != L'.';
+    while (FindNextFileW(search, &found));
+    FindClose(search);
+    return count;
+}
+
+/* ---- a test's beginning and end ---- */
+
+int test_begin(void **state)
+{
+    wchar_t path[MAX_PATH];
+    size_t size = 0;
+    (void)state;
+    scenario(NULL);
+    store_file(path, L"events.log");
+    free(read_file(path, &size));
+    log_mark = size;
+    return 0;
+}
+
+int test_end(void **state)
+{
+    wchar_t path[MAX_PATH];
+    size_t size = 0;
+    (void)state;
+    scenario(NULL);
+    unsigned objects = files_in(L"objects", L"*.txt"), copies = files_in(L"copies", L"*.txt");
+    store_file(path, L"creator.txt");
+    char *creator = read_file(path, &size);
+    BOOL open = creator && strstr(creator, "state=open");
+    free(creator);
+    if (objects || copies || open)
+        print_error("left behind: %u objects, %u copies, creator %s\n", objects, copies,
+                    open ? "open" : "closed");
+    return objects || copies || open ? -1 : 0;
+}
+
+/* ---- other processes ---- */
+
+struct child child_start(const wchar_t *role)
+{
+    struct child child = {0};
+    wchar_t program[MAX_PATH], command[MAX_PATH + 40];
+    SECURITY_ATTRIBUTES inherit = {sizeof inherit, NULL, TRUE};
+    HANDLE reading, writing;
+    GetModuleFileNameW(NULL, program, MAX_PATH);
+    swprintf(command, ARRAYSIZE(command), L"\"%ls\" --child %ls", program, role);
+    assert_true(CreatePipe(&reading, &writing, &inherit, 0));
+    SetHandleInformation(reading, HANDLE_FLAG_INHERIT, 0);
+    STARTUPINFOW startup = {.cb = sizeof startup, .dwFlags = STARTF_USESTDHANDLES, .hStdOutput = writing};
+    assert_true(CreateProcessW(NULL, command, NULL, NULL, TRUE, 0, NULL, NULL, &startup, &child.process));
+    CloseHandle(writing);
+    char ready = 0;
+    DWORD n = 0;
+    BOOL ok = ReadFile(reading, &ready, 1, &n, NULL);
+    CloseHandle(reading);
+    assert_true(ok && ready == '+');
+    return child;
+}
+
+void child_kill(struct child *child)
+{
+    TerminateProcess(child->process.hProcess, 9);
+    WaitForSingleObject(child->process.hProcess, INFINITE);
+    CloseHandle(child->process.hProcess);
+    CloseHandle(child->process.hThread);
+}
+
+int child_main(const wchar_t *role)
+{
+    struct backup backup = backup_at(wcscmp(role, L"copy") == 0 ? STAGE_CREATED : STAGE_PREPARED);
+    DWORD n;
+    WriteFile(GetStdHandle(STD_OUTPUT_HANDLE), "+", 1, &n, NULL);
+    Sleep(INFINITE);
+    backup_release(&backup);
+    return 0;
+}

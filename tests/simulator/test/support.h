@@ -1,0 +1,113 @@
+/* What the simulator's tests share. They use the DLL as a requester does: loaded by name, through its exports
+ * and vtables only. The store lies on the second test volume, so that leaving it out of copies is tested all
+ * the time. Under Wine the two volumes are directories with drive letters from its mount manager; on Windows
+ * the environment variable SIM_TEST_VOLUMES names two small volumes that may be written to ("X:\;Y:\"). */
+#pragma once
+#define COBJMACROS
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <windows.h>
+#include <objbase.h>
+#include <cguid.h>
+#include <vss.h>
+#include <vswriter.h>
+#include <vsbackup.h>
+#include <cmocka.h>
+
+#define MACHINE_LIMIT_MS 30000
+
+struct machine {
+    HMODULE library;
+    HRESULT(STDAPICALLTYPE *create)(IVssBackupComponents **);
+    HRESULT(STDAPICALLTYPE *is_snapshotted)(VSS_PWSZ, WINBOOL *, LONG *);
+    void(STDAPICALLTYPE *free_properties)(VSS_SNAPSHOT_PROP *);
+    wchar_t volumes[2][8];
+    wchar_t store[MAX_PATH];
+};
+extern struct machine machine;
+
+#define assert_hr(expected, expression) check_hr((expected), (expression), #expression, __FILE__, __LINE__)
+void check_hr(HRESULT expected, HRESULT got, const char *expression, const char *file, int line);
+
+/* A new object, and how far it has come: each stage includes the ones before it. */
+enum stage {
+    STAGE_NEW,
+    STAGE_INITIALIZED,
+    STAGE_STATE_SET,
+    STAGE_GATHERED,
+    STAGE_STARTED,
+    STAGE_ADDED, /* the first volume */
+    STAGE_PREPARED,
+    STAGE_CREATED,
+    STAGE_COMPLETED
+};
+struct backup {
+    IVssBackupComponents *object;
+    IVssBackupComponentsEx4 *wide; /* the same, without a reference */
+    GUID set, snapshots[2];
+};
+struct backup backup_new(void);
+struct backup backup_at(enum stage stage);
+void backup_advance(struct backup *backup, enum stage from, enum stage to);
+void backup_release(struct backup *backup);
+/* Adds a test volume. */
+HRESULT backup_add(struct backup *backup, unsigned volume);
+
+typedef HRESULT(STDMETHODCALLTYPE *start_method)(IVssBackupComponents *, IVssAsync **);
+/* Starts, which must succeed, waits, and gives what QueryStatus says. */
+HRESULT run_async(struct backup *backup, start_method start);
+HRESULT wait_async(IVssAsync *async);
+#define PREPARE(b)  run_async((b), (b)->object->lpVtbl->PrepareForBackup)
+#define SNAPSHOT(b) run_async((b), (b)->object->lpVtbl->DoSnapshotSet)
+#define COMPLETE(b) run_async((b), (b)->object->lpVtbl->BackupComplete)
+#define GATHER(b)   run_async((b), (b)->object->lpVtbl->GatherWriterMetadata)
+#define STATUS(b)   run_async((b), (b)->object->lpVtbl->GatherWriterStatus)
+
+/* The writer's state after a fresh GatherWriterStatus; -1 if it is not in the list. */
+int state_of(struct backup *backup, const wchar_t *writer, HRESULT *failure);
+
+/* Writes the scenario file; NULL removes it. */
+void scenario(const char *text);
+
+/* The event log since the test began. */
+BOOL logged(const char *text);
+unsigned count_logged(const char *text);
+
+BOOL file_exists(const wchar_t *format, ...);
+void write_file(const wchar_t *path, const char *text);
+BOOL file_has(const wchar_t *path, const char *text);
+unsigned files_in(const wchar_t *folder_of_store, const wchar_t *pattern);
+
+/* Repeats a condition until it holds. */
+#define wait_until(condition)                                 \
+    do {                                                      \
+        ULONGLONG end_ = GetTickCount64() + MACHINE_LIMIT_MS; \
+        while (!(condition) && GetTickCount64() < end_)       \
+            Sleep(10);                                        \
+        assert_true(condition);                               \
+    } while (0)
+
+/* Every test begins with no scenario, and ends with no object, no copy and no open creator left. */
+int test_begin(void **state);
+int test_end(void **state);
+
+/* A second process that plays the requester: "hold" has a set open, "copy" has made a copy. */
+struct child {
+    PROCESS_INFORMATION process;
+};
+struct child child_start(const wchar_t *role);
+void child_kill(struct child *child);
+int child_main(const wchar_t *role);
+
+BOOL machine_open(void);
+void machine_close(void);
+
+int run_abi_tests(void);
+int run_sequence_tests(void);
+int run_async_tests(void);
+int run_writer_tests(void);
+int run_snapshot_tests(void);
+int run_machine_tests(void);

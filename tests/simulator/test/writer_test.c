@@ -1,0 +1,673 @@
+/* The writers: what they say, what they go through, how they fail. */
+#include "support.h"
+#include "tests/simulator/hook.h"
+
+#include <wchar.h>
+
+static const GUID system_writer = {
+    0xe8132975, 0x6f93, 0x4464, {0xa5, 0x3e, 0x10, 0x50, 0x25, 0x3a, 0xe2, 0x20}};
+static const GUID registry_writer = {
+    0xafbab4a2, 0x367d, 0x4d15, {0xa5, 0x86, 0x71, 0xdb, 0xb1, 0x8f, 0x84, 0x85}};
+
+/* The metadata of the writer with this name; NULL if it did not answer. */
+static IVssExamineWriterMetadataEx2 *find_writer(struct backup *b, const wchar_t *wanted, GUID *instance)
+{
+    UINT count;
+    assert_hr(S_OK, IVssBackupComponents_GetWriterMetadataCount(b->object, &count));
+    for (UINT i = 0; i < count; i++) {
+        IVssExamineWriterMetadata *metadata;
+        GUID id, class_id, listed;
+        BSTR name;
+        VSS_USAGE_TYPE usage;
+        VSS_SOURCE_TYPE source;
+        assert_hr(S_OK, IVssBackupComponents_GetWriterMetadata(b->object, i, &listed, &metadata));
+        assert_hr(S_OK,
+                  IVssExamineWriterMetadata_GetIdentity(metadata, &id, &class_id, &name, &usage, &source));
+        assert_true(IsEqualGUID(&id, &listed));
+        BOOL found = wcscmp(name, wanted) == 0;
+        SysFreeString(name);
+        if (found) {
+            *instance = id;
+            return (IVssExamineWriterMetadataEx2 *)metadata;
+        }
+        IVssExamineWriterMetadata_Release(metadata);
+    }
+    return NULL;
+}
+
+static void release_writer(IVssExamineWriterMetadataEx2 *metadata)
+{
+    assert_non_null(metadata);
+    IVssExamineWriterMetadataEx2_Release(metadata);
+}
+
+static BOOL has_writer(struct backup *b, const wchar_t *name)
+{
+    GUID instance;
+    IVssExamineWriterMetadataEx2 *metadata = find_writer(b, name, &instance);
+    if (metadata)
+        IVssExamineWriterMetadataEx2_Release(metadata);
+    return metadata != NULL;
+}
+
+static UINT writer_count(struct backup *b)
+{
+    UINT count;
+    assert_hr(S_OK, IVssBackupComponents_GetWriterMetadataCount(b->object, &count));
+    return count;
+}
+
+static void windows_own_ten_are_there(void **state)
+{
+    static const wchar_t *const names[] = {L"System Writer",
+                                           L"Registry Writer",
+                                           L"COM+ REGDB Writer",
+                                           L"ASR Writer",
+                                           L"Shadow Copy Optimization Writer",
+                                           L"WMI Writer",
+                                           L"Task Scheduler Writer",
+                                           L"VSS Metadata Store Writer",
+                                           L"Performance Counters Writer",
+                                           L"MSSearch Service Writer"};
+    struct backup b = backup_at(STAGE_GATHERED);
+    (void)state;
+    assert_int_equal(writer_count(&b), 10);
+    for (size_t i = 0; i < ARRAYSIZE(names); i++)
+        assert_true(has_writer(&b, names[i]));
+    backup_release(&b);
+}
+
+static void instances_stay_the_same_between_objects(void **state)
+{
+    struct backup a = backup_at(STAGE_GATHERED), b = backup_at(STAGE_GATHERED);
+    GUID first, second;
+    (void)state;
+    release_writer(find_writer(&a, L"System Writer", &first));
+    release_writer(find_writer(&b, L"System Writer", &second));
+    assert_true(IsEqualGUID(&first, &second));
+    assert_false(IsEqualGUID(&first, &system_writer));
+    backup_release(&a);
+    backup_release(&b);
+}
+
+static void check_file(IVssWMFiledesc *file)
+{
+    BSTR text;
+    boolean recursive = 7;
+    DWORD mask;
+    assert_hr(S_OK, IVssWMFiledesc_GetPath(file, &text));
+    assert_non_null(text);
+    SysFreeString(text);
+    assert_hr(S_OK, IVssWMFiledesc_GetFilespec(file, &text));
+    assert_non_null(text);
+    SysFreeString(text);
+    assert_hr(S_OK, IVssWMFiledesc_GetAlternateLocation(file, &text));
+    assert_null(text);
+    assert_hr(S_OK, IVssWMFiledesc_GetRecursive(file, &recursive));
+    assert_true(recursive == 0 || recursive == 1);
+    assert_hr(S_OK, IVssWMFiledesc_GetBackupTypeMask(file, &mask));
+    assert_hr(E_INVALIDARG, IVssWMFiledesc_GetPath(file, NULL));
+    assert_hr(E_INVALIDARG, IVssWMFiledesc_GetRecursive(file, NULL));
+    assert_int_equal(IVssWMFiledesc_Release(file), 0);
+}
+
+static void check_component(IVssWMComponent *component)
+{
+    PVSSCOMPONENTINFO info;
+    IVssWMFiledesc *file;
+    IVssWMDependency *dependency;
+    void *unknown;
+    assert_hr(S_OK, IVssWMComponent_GetComponentInfo(component, &info));
+    assert_non_null(info->bstrComponentName);
+    for (UINT i = 0; i < info->cFileCount; i++) {
+        assert_hr(S_OK, IVssWMComponent_GetFile(component, i, &file));
+        check_file(file);
+    }
+    for (UINT i = 0; i < info->cDatabases; i++) {
+        assert_hr(S_OK, IVssWMComponent_GetDatabaseFile(component, i, &file));
+        check_file(file);
+    }
+    assert_hr(VSS_E_OBJECT_NOT_FOUND, IVssWMComponent_GetFile(component, info->cFileCount, &file));
+    assert_null(file);
+    assert_hr(VSS_E_OBJECT_NOT_FOUND, IVssWMComponent_GetDatabaseFile(component, info->cDatabases, &file));
+    assert_hr(VSS_E_OBJECT_NOT_FOUND, IVssWMComponent_GetDatabaseLogFile(component, info->cLogFiles, &file));
+    for (UINT i = 0; i < info->cDependencies; i++) {
+        GUID writer;
+        BSTR text;
+        assert_hr(S_OK, IVssWMComponent_GetDependency(component, i, &dependency));
+        assert_hr(S_OK, IVssWMDependency_GetWriterId(dependency, &writer));
+        assert_true(IsEqualGUID(&writer, &registry_writer));
+        assert_hr(S_OK, IVssWMDependency_GetLogicalPath(dependency, &text));
+        SysFreeString(text);
+        assert_hr(S_OK, IVssWMDependency_GetComponentName(dependency, &text));
+        assert_int_equal(wcscmp(text, L"Registry"), 0);
+        SysFreeString(text);
+        assert_int_equal(IVssWMDependency_Release(dependency), 0);
+    }
+    assert_hr(VSS_E_OBJECT_NOT_FOUND,
+              IVssWMComponent_GetDependency(component, info->cDependencies, &dependency));
+    assert_hr(S_OK, IVssWMComponent_FreeComponentInfo(component, info));
+    assert_hr(S_OK, IVssWMComponent_QueryInterface(component, &IID_IUnknown, &unknown));
+    IVssWMComponent_Release(component);
+    assert_int_equal(IVssWMComponent_Release(component), 0);
+}
+
+static void check_metadata(IVssExamineWriterMetadata *metadata)
+{
+    UINT includes, excludes, components, mappings;
+    IVssWMFiledesc *file;
+    IVssWMComponent *component;
+    VSS_RESTOREMETHOD_ENUM method;
+    VSS_WRITERRESTORE_ENUM writer_restore;
+    boolean reboot;
+    BSTR service, procedure, xml;
+    DWORD schema;
+    IXMLDOMDocument *document = (IXMLDOMDocument *)1;
+    assert_hr(S_OK, IVssExamineWriterMetadata_GetFileCounts(metadata, &includes, &excludes, &components));
+    assert_int_equal(includes, 0);
+    assert_hr(VSS_E_OBJECT_NOT_FOUND, IVssExamineWriterMetadata_GetIncludeFile(metadata, 0, &file));
+    for (UINT i = 0; i < excludes; i++) {
+        assert_hr(S_OK, IVssExamineWriterMetadata_GetExcludeFile(metadata, i, &file));
+        check_file(file);
+    }
+    assert_hr(VSS_E_OBJECT_NOT_FOUND, IVssExamineWriterMetadata_GetExcludeFile(metadata, excludes, &file));
+    for (UINT i = 0; i < components; i++) {
+        assert_hr(S_OK, IVssExamineWriterMetadata_GetComponent(metadata, i, &component));
+        check_component(component);
+    }
+    assert_hr(VSS_E_OBJECT_NOT_FOUND,
+              IVssExamineWriterMetadata_GetComponent(metadata, components, &component));
+    assert_hr(E_INVALIDARG, IVssExamineWriterMetadata_GetComponent(metadata, 0, NULL));
+    HRESULT hr = IVssExamineWriterMetadata_GetRestoreMethod(metadata, &method, &service, &procedure,
+                                                            &writer_restore, &reboot, &mappings);
+    assert_hr(method == VSS_RME_UNDEFINED ? S_FALSE : S_OK, hr);
+    assert_hr(VSS_E_OBJECT_NOT_FOUND,
+              IVssExamineWriterMetadata_GetAlternateLocationMapping(metadata, 0, &file));
+    assert_hr(S_OK, IVssExamineWriterMetadata_GetBackupSchema(metadata, &schema));
+    assert_hr(E_NOTIMPL, IVssExamineWriterMetadata_GetDocument(metadata, &document));
+    assert_null(document);
+    assert_hr(S_OK, IVssExamineWriterMetadata_SaveAsXML(metadata, &xml));
+    assert_non_null(wcsstr(xml, L"<WRITER_METADATA "));
+    assert_non_null(wcsstr(xml, L"</WRITER_METADATA>"));
+    SysFreeString(xml);
+}
+
+static void metadata_is_complete_and_outlives_everything(void **state)
+{
+    struct backup b = backup_at(STAGE_GATHERED);
+    IVssExamineWriterMetadata *all[10];
+    GUID id;
+    (void)state;
+    for (UINT i = 0; i < 10; i++)
+        assert_hr(S_OK, IVssBackupComponents_GetWriterMetadata(b.object, i, &id, &all[i]));
+    assert_hr(S_OK, IVssBackupComponents_FreeWriterMetadata(b.object));
+    backup_release(&b);
+    for (UINT i = 0; i < 10; i++) {
+        check_metadata(all[i]);
+        assert_int_equal(IVssExamineWriterMetadata_Release(all[i]), 0);
+    }
+}
+
+static void newer_metadata_interfaces_work(void **state)
+{
+    struct backup b = backup_at(STAGE_GATHERED);
+    IVssExamineWriterMetadataEx *metadata;
+    IVssExamineWriterMetadataEx2 *newest;
+    IVssWMFiledesc *file;
+    GUID instance, id, class_id;
+    BSTR name, instance_name;
+    VSS_USAGE_TYPE usage;
+    VSS_SOURCE_TYPE source;
+    DWORD major, minor;
+    UINT count;
+    void *found;
+    (void)state;
+    assert_hr(S_OK, IVssBackupComponentsEx4_GetWriterMetadataEx(b.wide, 0, &instance, &metadata));
+    assert_hr(S_OK, IVssExamineWriterMetadataEx_GetIdentityEx(metadata, &id, &class_id, &name, &instance_name,
+                                                              &usage, &source));
+    assert_true(IsEqualGUID(&id, &instance));
+    assert_null(instance_name);
+    SysFreeString(name);
+    assert_hr(S_OK, IVssExamineWriterMetadataEx_QueryInterface(metadata, &IID_IVssExamineWriterMetadataEx2,
+                                                               &found));
+    newest = found;
+    assert_hr(S_OK, IVssExamineWriterMetadataEx2_GetVersion(newest, &major, &minor));
+    assert_hr(S_OK, IVssExamineWriterMetadataEx2_GetExcludeFromSnapshotCount(newest, &count));
+    assert_int_equal(count, 0);
+    assert_hr(VSS_E_OBJECT_NOT_FOUND,
+              IVssExamineWriterMetadataEx2_GetExcludeFromSnapshotFile(newest, 0, &file));
+    assert_hr(E_NOINTERFACE, IVssExamineWriterMetadataEx_QueryInterface(metadata, &IID_IVssAsync, &found));
+    IVssExamineWriterMetadataEx2_Release(newest);
+    assert_int_equal(IVssExamineWriterMetadataEx_Release(metadata), 0);
+    backup_release(&b);
+}
+
+static void filters_choose_writers(void **state)
+{
+    struct backup b = backup_at(STAGE_STATE_SET);
+    (void)state;
+    assert_hr(S_OK, IVssBackupComponents_EnableWriterClasses(b.object, &system_writer, 1));
+    backup_advance(&b, STAGE_STATE_SET, STAGE_GATHERED);
+    assert_int_equal(writer_count(&b), 1);
+    assert_hr(S_OK, IVssBackupComponents_DisableWriterClasses(b.object, &system_writer, 1));
+    assert_int_equal(writer_count(&b), 1);
+    backup_release(&b);
+
+    b = backup_at(STAGE_STATE_SET);
+    const GUID both[] = {system_writer, registry_writer};
+    assert_hr(S_OK, IVssBackupComponents_DisableWriterClasses(b.object, both, 2));
+    assert_hr(S_OK, IVssBackupComponents_EnableWriterClasses(b.object, &registry_writer, 1));
+    backup_advance(&b, STAGE_STATE_SET, STAGE_GATHERED);
+    assert_int_equal(writer_count(&b), 9);
+    assert_false(has_writer(&b, L"System Writer"));
+    GUID instance;
+    release_writer(find_writer(&b, L"Registry Writer", &instance));
+    backup_release(&b);
+
+    b = backup_at(STAGE_STATE_SET);
+    assert_hr(S_OK, IVssBackupComponents_DisableWriterInstances(b.object, &instance, 1));
+    backup_advance(&b, STAGE_STATE_SET, STAGE_GATHERED);
+    assert_int_equal(writer_count(&b), 9);
+    assert_false(has_writer(&b, L"Registry Writer"));
+    backup_release(&b);
+}
+
+static void a_healthy_writer_goes_through_its_states(void **state)
+{
+    struct backup b = backup_at(STAGE_GATHERED);
+    HRESULT failure;
+    (void)state;
+    assert_int_equal(state_of(&b, L"System Writer", &failure), VSS_WS_STABLE);
+    backup_advance(&b, STAGE_GATHERED, STAGE_PREPARED);
+    assert_int_equal(state_of(&b, L"System Writer", &failure), VSS_WS_STABLE);
+    backup_advance(&b, STAGE_PREPARED, STAGE_CREATED);
+    assert_int_equal(state_of(&b, L"System Writer", &failure), VSS_WS_WAITING_FOR_BACKUP_COMPLETE);
+    assert_hr(S_OK, failure);
+    backup_advance(&b, STAGE_CREATED, STAGE_COMPLETED);
+    assert_int_equal(state_of(&b, L"System Writer", &failure), VSS_WS_STABLE);
+    backup_release(&b);
+    assert_int_equal(count_logged("\tPrepareSnapshot\tSystem Writer\thr=0x00000000\tstate=2"), 1);
+    assert_int_equal(count_logged("\tFreeze\tSystem Writer\thr=0x00000000\tstate=3"), 1);
+    assert_int_equal(count_logged("\tThaw\tSystem Writer\thr=0x00000000\tstate=4"), 1);
+    assert_int_equal(count_logged("\tBackupShutdown\tSystem Writer"), 1);
+    assert_int_equal(count_logged("\tAbort\t"), 0);
+}
+
+/* Where a writer fails, the operation still finishes: only the status tells. */
+static void a_writer_fails_at_each_phase(void **state)
+{
+    static const struct {
+        const char *phase;
+        int state;
+        enum stage seen_after;
+        BOOL aborted_by_failure;
+    } rows[] = {
+        {"prepare", VSS_WS_FAILED_AT_PREPARE_BACKUP, STAGE_PREPARED, FALSE},
+        {"prepare_snapshot", VSS_WS_FAILED_AT_PREPARE_SNAPSHOT, STAGE_CREATED, FALSE},
+        {"freeze", VSS_WS_FAILED_AT_FREEZE, STAGE_CREATED, TRUE},
+        {"thaw", VSS_WS_FAILED_AT_THAW, STAGE_CREATED, TRUE},
+        {"post_snapshot", VSS_WS_FAILED_AT_POST_SNAPSHOT, STAGE_CREATED, FALSE},
+        {"complete", VSS_WS_FAILED_AT_BACKUP_COMPLETE, STAGE_COMPLETED, FALSE},
+    };
+    char text[160];
+    (void)state;
+    for (size_t i = 0; i < ARRAYSIZE(rows); i++) {
+        HRESULT failure = S_OK;
+        test_begin(NULL);
+        snprintf(text, sizeof text, "[writer:System Writer]\nfail_at=%s\nfailure=0x800423f3\n",
+                 rows[i].phase);
+        scenario(text);
+        struct backup b = backup_at(rows[i].seen_after);
+        assert_int_equal(state_of(&b, L"System Writer", &failure), rows[i].state);
+        assert_hr(VSS_E_WRITERERROR_RETRYABLE, failure);
+        assert_int_equal(state_of(&b, L"Registry Writer", &failure), rows[i].seen_after == STAGE_CREATED
+                                                                         ? VSS_WS_WAITING_FOR_BACKUP_COMPLETE
+                                                                         : VSS_WS_STABLE);
+        assert_hr(S_OK, failure);
+        assert_int_equal(logged("\tAbort\tSystem Writer"), rows[i].aborted_by_failure);
+        assert_hr(S_OK, IVssBackupComponents_AbortBackup(b.object));
+        assert_int_equal(state_of(&b, L"System Writer", &failure), rows[i].state);
+        backup_release(&b);
+    }
+}
+
+static void failure_at_identify_hides_the_writer(void **state)
+{
+    (void)state;
+    scenario("[writer:System Writer]\nfail_at=identify\n[writer:ASR Writer]\nabsent=1\n");
+    struct backup b = backup_at(STAGE_GATHERED);
+    assert_int_equal(writer_count(&b), 8);
+    assert_int_equal(state_of(&b, L"System Writer", NULL), -1);
+    assert_int_equal(state_of(&b, L"ASR Writer", NULL), -1);
+    backup_release(&b);
+}
+
+static void the_applications_own_words_are_passed_on(void **state)
+{
+    struct backup b;
+    GUID instance, class_id;
+    BSTR name, message;
+    VSS_WRITER_STATE writer_state;
+    HRESULT failure, application;
+    UINT count;
+    BOOL seen = FALSE;
+    (void)state;
+    scenario("[writer:My DB]\nfail_at=prepare\nfailure=0x80042336\napplication_failure=0x80070020\n"
+             "application_message=The database is busy.\n");
+    b = backup_at(STAGE_PREPARED);
+    assert_hr(VSS_S_ASYNC_FINISHED, STATUS(&b));
+    assert_hr(S_OK, IVssBackupComponents_GetWriterStatusCount(b.object, &count));
+    for (UINT i = 0; i < count; i++) {
+        assert_hr(S_OK, IVssBackupComponentsEx4_GetWriterStatusEx(b.wide, i, &instance, &class_id, &name,
+                                                                  &writer_state, &failure, NULL, NULL));
+        SysFreeString(name);
+        assert_hr(S_OK,
+                  IVssBackupComponentsEx4_GetWriterStatusEx(b.wide, i, &instance, &class_id, &name,
+                                                            &writer_state, &failure, &application, &message));
+        if (wcscmp(name, L"My DB") == 0) {
+            seen = TRUE;
+            assert_hr(VSS_E_WRITERERROR_PARTIAL_FAILURE, failure);
+            assert_hr(HRESULT_FROM_WIN32(ERROR_SHARING_VIOLATION), application);
+            assert_int_equal(wcscmp(message, L"The database is busy."), 0);
+        } else {
+            assert_hr(S_OK, application);
+            assert_null(message);
+        }
+        SysFreeString(name);
+        SysFreeString(message);
+    }
+    assert_true(seen);
+    backup_release(&b);
+}
+
+static void a_veto_can_fail_the_snapshot(void **state)
+{
+    (void)state;
+    scenario("[machine]\nwriter_failure_result=0x80042315\n[writer:System Writer]\nfail_at=freeze\n");
+    struct backup b = backup_at(STAGE_PREPARED);
+    assert_hr(VSS_E_UNEXPECTED_WRITER_ERROR, SNAPSHOT(&b));
+    assert_int_equal(state_of(&b, L"System Writer", NULL), VSS_WS_FAILED_AT_FREEZE);
+    assert_int_equal(state_of(&b, L"Registry Writer", NULL), VSS_WS_WAITING_FOR_BACKUP_COMPLETE);
+    assert_int_equal(files_in(L"copies", L"*.txt"), 0);
+    backup_release(&b);
+}
+
+static void a_hanging_writer_times_out(void **state)
+{
+    HRESULT failure;
+    (void)state;
+    scenario("[writer:System Writer]\nhang_at=freeze\nhang=timeout\ntimeout_ms=30\n");
+    struct backup b = backup_at(STAGE_CREATED);
+    assert_int_equal(state_of(&b, L"System Writer", &failure), VSS_WS_FAILED_AT_FREEZE);
+    assert_hr(VSS_E_WRITERERROR_TIMEOUT, failure);
+    backup_release(&b);
+}
+
+static void a_hanging_writer_lets_go_when_cancelled(void **state)
+{
+    IVssAsync *async;
+    (void)state;
+    scenario("[writer:System Writer]\nhang_at=freeze\n");
+    struct backup b = backup_at(STAGE_PREPARED);
+    assert_hr(S_OK, IVssBackupComponents_DoSnapshotSet(b.object, &async));
+    wait_until(logged("\thangs\tSystem Writer"));
+    assert_hr(S_OK, IVssAsync_Cancel(async));
+    assert_hr(VSS_S_ASYNC_CANCELLED, wait_async(async));
+    assert_true(logged("\tAbort\tRegistry Writer"));
+    backup_release(&b);
+}
+
+static void a_freeze_that_lasts_too_long_fails_the_writer(void **state)
+{
+    HRESULT failure;
+    (void)state;
+    scenario("[timing]\ncommit=120\n[writer:System Writer]\ntimeout_ms=40\n");
+    struct backup b = backup_at(STAGE_CREATED);
+    assert_int_equal(state_of(&b, L"System Writer", &failure), VSS_WS_FAILED_AT_FREEZE);
+    assert_hr(VSS_E_WRITERERROR_TIMEOUT, failure);
+    assert_int_equal(state_of(&b, L"Registry Writer", &failure), VSS_WS_WAITING_FOR_BACKUP_COMPLETE);
+    backup_release(&b);
+}
+
+static void components_decide_who_takes_part(void **state)
+{
+    struct backup b = backup_at(STAGE_GATHERED);
+    GUID instance;
+    UINT count;
+    BSTR text;
+    WCHAR name[] = L"System Files", second[] = L"Win32 Services Files", unknown[] = L"Nothing";
+    (void)state;
+    release_writer(find_writer(&b, L"System Writer", &instance));
+    assert_hr(VSS_E_BAD_STATE, IVssBackupComponents_AddComponent(b.object, instance, system_writer,
+                                                                 VSS_CT_FILEGROUP, NULL, name));
+    assert_hr(S_OK, IVssBackupComponents_SetBackupState(b.object, 1, 0, VSS_BT_FULL, 0));
+    assert_hr(S_OK, IVssBackupComponents_AddComponent(b.object, instance, system_writer, VSS_CT_FILEGROUP,
+                                                      NULL, name));
+    assert_hr(
+        VSS_E_OBJECT_ALREADY_EXISTS,
+        IVssBackupComponents_AddComponent(b.object, instance, system_writer, VSS_CT_FILEGROUP, L"", name));
+    assert_hr(E_INVALIDARG, IVssBackupComponents_AddComponent(b.object, instance, system_writer,
+                                                              VSS_CT_FILEGROUP, NULL, unknown));
+    assert_hr(E_INVALIDARG, IVssBackupComponents_AddComponent(b.object, GUID_NULL, system_writer,
+                                                              VSS_CT_FILEGROUP, NULL, name));
+    backup_advance(&b, STAGE_GATHERED, STAGE_ADDED);
+    assert_hr(S_OK, IVssBackupComponents_AddComponent(b.object, instance, system_writer, VSS_CT_FILEGROUP,
+                                                      NULL, second));
+    assert_hr(S_OK, IVssBackupComponents_GetWriterComponentsCount(b.object, &count));
+    assert_int_equal(count, 1);
+    backup_advance(&b, STAGE_ADDED, STAGE_PREPARED);
+    assert_hr(VSS_E_BAD_STATE, IVssBackupComponents_SetBackupSucceeded(b.object, instance, system_writer,
+                                                                       VSS_CT_FILEGROUP, NULL, name, 1));
+    backup_advance(&b, STAGE_PREPARED, STAGE_CREATED);
+    assert_int_equal(state_of(&b, L"System Writer", NULL), VSS_WS_WAITING_FOR_BACKUP_COMPLETE);
+    assert_int_equal(state_of(&b, L"Registry Writer", NULL), VSS_WS_STABLE);
+    assert_true(logged("\tPrepareBackup\tRegistry Writer"));
+    assert_false(logged("\tFreeze\tRegistry Writer"));
+    assert_hr(VSS_E_BAD_STATE, IVssBackupComponents_AddComponent(b.object, instance, system_writer,
+                                                                 VSS_CT_FILEGROUP, NULL, name));
+    assert_hr(VSS_E_OBJECT_NOT_FOUND,
+              IVssBackupComponents_SetBackupSucceeded(b.object, instance, system_writer, VSS_CT_FILEGROUP,
+                                                      NULL, unknown, 1));
+    assert_hr(S_OK, IVssBackupComponents_SetBackupSucceeded(b.object, instance, system_writer,
+                                                            VSS_CT_FILEGROUP, NULL, name, 1));
+    backup_advance(&b, STAGE_CREATED, STAGE_COMPLETED);
+    assert_hr(VSS_E_BAD_STATE, IVssBackupComponents_SetBackupSucceeded(b.object, instance, system_writer,
+                                                                       VSS_CT_FILEGROUP, NULL, name, 1));
+    assert_hr(S_OK, IVssBackupComponents_SaveAsXML(b.object, &text));
+    assert_non_null(wcsstr(text, L"backupSucceeded=\"yes\""));
+    SysFreeString(text);
+    backup_release(&b);
+}
+
+static void without_component_mode_no_components(void **state)
+{
+    struct backup b = backup_at(STAGE_GATHERED);
+    GUID instance;
+    UINT count = 7;
+    WCHAR name[] = L"System Files";
+    (void)state;
+    release_writer(find_writer(&b, L"System Writer", &instance));
+    assert_hr(S_OK, IVssBackupComponents_GetWriterComponentsCount(b.object, &count));
+    assert_int_equal(count, 0);
+    backup_advance(&b, STAGE_GATHERED, STAGE_CREATED);
+    assert_hr(VSS_E_BAD_STATE, IVssBackupComponents_SetBackupSucceeded(b.object, instance, system_writer,
+                                                                       VSS_CT_FILEGROUP, NULL, name, 1));
+    backup_release(&b);
+}
+
+static void the_scenario_adds_writers(void **state)
+{
+    GUID instance, id, class_id;
+    BSTR name;
+    VSS_USAGE_TYPE usage;
+    VSS_SOURCE_TYPE source;
+    const GUID given = {0x11111111, 0x2222, 0x3333, {0x44, 0x44, 0x55, 0x55, 0x55, 0x55, 0x55, 0x55}};
+    (void)state;
+    scenario(
+        "[writer:My DB]\nclass={11111111-2222-3333-4444-555555555555}\npath=C:\\Data\nspec=*.db\nusage=3\n");
+    struct backup b = backup_at(STAGE_GATHERED);
+    assert_int_equal(writer_count(&b), 11);
+    IVssExamineWriterMetadataEx2 *metadata = find_writer(&b, L"My DB", &instance);
+    assert_non_null(metadata);
+    assert_hr(S_OK,
+              IVssExamineWriterMetadataEx2_GetIdentity(metadata, &id, &class_id, &name, &usage, &source));
+    assert_true(IsEqualGUID(&class_id, &given));
+    assert_int_equal(usage, VSS_UT_USERDATA);
+    SysFreeString(name);
+    check_metadata((IVssExamineWriterMetadata *)metadata);
+    IVssExamineWriterMetadataEx2_Release(metadata);
+    backup_release(&b);
+}
+
+static void mistakes_in_the_scenario_are_named(void **state)
+{
+    (void)state;
+    scenario("[nonsense]\na=1\n[timing]\nfreezer=1\n[writer:System "
+             "Writer]\nfail_at=lunch\nhang=maybe\nclass=no id\n"
+             "; a remark\n");
+    struct backup b = backup_at(STAGE_GATHERED);
+    assert_true(logged("unknown section [nonsense]"));
+    assert_true(logged("unknown key \"freezer\" in [timing]"));
+    assert_true(logged("unknown phase \"lunch\""));
+    assert_true(logged("unknown hang \"maybe\""));
+    assert_true(logged("\"no id\" in [writer:System Writer] is no id"));
+    backup_release(&b);
+}
+
+/* ---- an outside program as a writer ---- */
+
+struct participant {
+    HANDLE mapping, request, answer, turn, stop;
+    struct hook_block *block;
+    LONG seen[HOOK_ABORT + 1];
+    int refuse_at, silent_at;
+};
+
+static DWORD WINAPI participate(void *parameter)
+{
+    struct participant *p = parameter;
+    HANDLE handles[2] = {p->stop, p->request};
+    while (WaitForMultipleObjects(2, handles, FALSE, INFINITE) == WAIT_OBJECT_0 + 1) {
+        LONG sequence = p->block->sequence;
+        int phase = (int)p->block->phase;
+        InterlockedIncrement(&p->seen[phase]);
+        if (phase == p->silent_at)
+            continue;
+        p->block->result = phase == p->refuse_at ? VSS_E_WRITERERROR_OUTOFRESOURCES : S_OK;
+        InterlockedExchange(&p->block->answered, sequence);
+        SetEvent(p->answer);
+    }
+    return 0;
+}
+
+static HANDLE participant_start(struct participant *p)
+{
+    p->mapping = CreateFileMappingW(INVALID_HANDLE_VALUE, NULL, PAGE_READWRITE, 0, sizeof *p->block,
+                                    L"Global\\ShadowSim-sim-test");
+    p->request = CreateEventW(NULL, FALSE, FALSE, L"Global\\ShadowSim-sim-test-request");
+    p->answer = CreateEventW(NULL, FALSE, FALSE, L"Global\\ShadowSim-sim-test-answer");
+    p->turn = CreateMutexW(NULL, FALSE, L"Global\\ShadowSim-sim-test-turn");
+    p->stop = CreateEventW(NULL, TRUE, FALSE, NULL);
+    assert_true(p->mapping && p->request && p->answer && p->turn && p->stop);
+    p->block = MapViewOfFile(p->mapping, FILE_MAP_WRITE, 0, 0, sizeof *p->block);
+    assert_non_null(p->block);
+    *p->block = (struct hook_block){.size = sizeof *p->block, .participant_pid = GetCurrentProcessId()};
+    return CreateThread(NULL, 0, participate, p, 0, NULL);
+}
+
+static void participant_end(struct participant *p, HANDLE thread)
+{
+    SetEvent(p->stop);
+    WaitForSingleObject(thread, INFINITE);
+    CloseHandle(thread);
+    UnmapViewOfFile(p->block);
+    HANDLE handles[] = {p->mapping, p->request, p->answer, p->turn, p->stop};
+    for (size_t i = 0; i < ARRAYSIZE(handles); i++)
+        CloseHandle(handles[i]);
+}
+
+static void a_program_takes_part_by_its_hook(void **state)
+{
+    struct participant p = {0};
+    (void)state;
+    scenario("[writer:Ledger]\nhook=sim-test\n");
+    struct backup b = backup_at(STAGE_GATHERED);
+    assert_false(has_writer(&b, L"Ledger"));
+    backup_release(&b);
+    HANDLE thread = participant_start(&p);
+    b = backup_at(STAGE_COMPLETED);
+    assert_true(has_writer(&b, L"Ledger"));
+    for (int phase = HOOK_PREPARE_SNAPSHOT; phase <= HOOK_POST_SNAPSHOT; phase++)
+        assert_int_equal(p.seen[phase], 1);
+    assert_int_equal(p.seen[HOOK_ABORT], 0);
+    backup_release(&b);
+    participant_end(&p, thread);
+}
+
+static void a_program_can_refuse_or_say_nothing(void **state)
+{
+    struct participant p = {.refuse_at = HOOK_FREEZE};
+    HRESULT failure;
+    (void)state;
+    scenario("[writer:Ledger]\nhook=sim-test\ntimeout_ms=40\n");
+    HANDLE thread = participant_start(&p);
+    struct backup b = backup_at(STAGE_CREATED);
+    assert_int_equal(state_of(&b, L"Ledger", &failure), VSS_WS_FAILED_AT_FREEZE);
+    assert_hr(VSS_E_WRITERERROR_OUTOFRESOURCES, failure);
+    assert_int_equal(p.seen[HOOK_ABORT], 1);
+    backup_release(&b);
+    p.refuse_at = 0;
+    p.silent_at = HOOK_FREEZE;
+    b = backup_at(STAGE_CREATED);
+    assert_int_equal(state_of(&b, L"Ledger", &failure), VSS_WS_FAILED_AT_FREEZE);
+    assert_hr(VSS_E_WRITERERROR_TIMEOUT, failure);
+    backup_release(&b);
+    participant_end(&p, thread);
+}
+
+static void a_frozen_program_hears_of_an_abort(void **state)
+{
+    struct participant p = {0};
+    IVssAsync *async;
+    (void)state;
+    scenario("[timing]\ncommit=60000\n[writer:Ledger]\nhook=sim-test\n");
+    HANDLE thread = participant_start(&p);
+    struct backup b = backup_at(STAGE_PREPARED);
+    assert_hr(S_OK, IVssBackupComponents_DoSnapshotSet(b.object, &async));
+    wait_until(InterlockedCompareExchange(&p.seen[HOOK_FREEZE], 0, 0) == 1);
+    assert_hr(S_OK, IVssAsync_Cancel(async));
+    assert_hr(VSS_S_ASYNC_CANCELLED, wait_async(async));
+    assert_int_equal(p.seen[HOOK_ABORT], 1);
+    assert_int_equal(p.seen[HOOK_THAW], 0);
+    backup_release(&b);
+    participant_end(&p, thread);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, test_begin, test_end)
+
+int run_writer_tests(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(windows_own_ten_are_there),
+        TEST(instances_stay_the_same_between_objects),
+        TEST(metadata_is_complete_and_outlives_everything),
+        TEST(newer_metadata_interfaces_work),
+        TEST(filters_choose_writers),
+        TEST(a_healthy_writer_goes_through_its_states),
+        TEST(a_writer_fails_at_each_phase),
+        TEST(failure_at_identify_hides_the_writer),
+        TEST(the_applications_own_words_are_passed_on),
+        TEST(a_veto_can_fail_the_snapshot),
+        TEST(a_hanging_writer_times_out),
+        TEST(a_hanging_writer_lets_go_when_cancelled),
+        TEST(a_freeze_that_lasts_too_long_fails_the_writer),
+        TEST(components_decide_who_takes_part),
+        TEST(without_component_mode_no_components),
+        TEST(the_scenario_adds_writers),
+        TEST(mistakes_in_the_scenario_are_named),
+        TEST(a_program_takes_part_by_its_hook),
+        TEST(a_program_can_refuse_or_say_nothing),
+        TEST(a_frozen_program_hears_of_an_abort),
+    };
+    return cmocka_run_group_tests_name("writers", tests, NULL, NULL);
+}
