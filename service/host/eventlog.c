@@ -79,7 +79,7 @@ void eventlog_write(DWORD event_id, enum broker_log_level level, const char *tex
         text = whole;
     }
     wchar_t wide[LOG_TEXT_BYTES + 64];
-    if (!text_to_wide(text, wide, ARRAYSIZE(wide))) {
+    if (!text_wide_of(text, wide, ARRAYSIZE(wide))) {
         return;
     }
     LPCWSTR strings[] = {wide};

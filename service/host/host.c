@@ -7,7 +7,7 @@
 
 #include "service/host/caller.h"
 #include "service/host/child.h"
-#include "service/host/connection.h"
+#include "service/host/peer.h"
 #include "service/host/helper.h"
 #include "service/host/listener.h"
 #include "service/host/log.h"
@@ -34,7 +34,7 @@ struct host {
     struct children children;
     struct broker *broker;
 
-    struct connection *connections[CONNECTION_BUCKETS];
+    struct peer *connections[CONNECTION_BUCKETS];
     size_t connections_count;
     uint64_t last_connection_id;
 
@@ -71,88 +71,88 @@ static struct broker *broker_now(struct host *host)
 
 /* Connections. */
 
-static struct connection **bucket_of(struct host *host, uint64_t id)
+static struct peer **bucket_of(struct host *host, uint64_t id)
 {
     return &host->connections[id % CONNECTION_BUCKETS];
 }
 
-static struct connection *find_connection(struct host *host, uint64_t id)
+static struct peer *find_connection(struct host *host, uint64_t id)
 {
-    struct connection *connection = *bucket_of(host, id);
-    while (connection != NULL && connection->id != id) {
-        connection = connection->next;
+    struct peer *peer = *bucket_of(host, id);
+    while (peer != NULL && peer->id != id) {
+        peer = peer->next;
     }
-    return connection;
+    return peer;
 }
 
-static void unlink_connection(struct host *host, struct connection *connection)
+static void unlink_connection(struct host *host, struct peer *peer)
 {
-    struct connection **link = bucket_of(host, connection->id);
-    while (*link != connection) {
+    struct peer **link = bucket_of(host, peer->id);
+    while (*link != peer) {
         link = &(*link)->next;
     }
-    *link = connection->next;
+    *link = peer->next;
     host->connections_count--;
 }
 
-static void identify(struct host *host, struct connection *connection)
+static void identify(struct host *host, struct peer *peer)
 {
-    if (connection->kind == CONNECTION_REQUESTER) {
+    if (peer->kind == CONNECTION_REQUESTER) {
         ULONG process_id = 0;
-        if (!GetNamedPipeClientProcessId(connection->pipe, &process_id)) {
+        if (!GetNamedPipeClientProcessId(peer->pipe, &process_id)) {
             process_id = 0; /* no requester has this id, so the broker refuses it */
         }
-        broker_requester_identified(broker_now(host), connection->id, process_id);
+        broker_requester_identified(broker_now(host), peer->id, process_id);
         return;
     }
     struct caller caller;
     char failure[512];
-    bool known = caller_identify(connection->pipe, &host->access, &caller, failure, sizeof failure);
-    broker_identified(broker_now(host), connection->id, &caller, known ? NULL : failure);
+    bool known = caller_identify(peer->pipe, &host->access, &caller, failure, sizeof failure);
+    broker_identified(broker_now(host), peer->id, &caller, known ? NULL : failure);
 }
 
-static void on_received(void *context, struct connection *connection, const uint8_t *bytes, size_t size)
+static void on_received(void *context, struct peer *peer, const uint8_t *bytes, size_t size)
 {
     struct host *host = context;
-    if (!connection->identified) {
-        connection->identified = true;
-        identify(host, connection);
-        if (connection->closing || connection->lingering) {
+    if (!peer->identified) {
+        peer->identified = true;
+        identify(host, peer);
+        if (peer->closing || peer->lingering) {
             return;
         }
     }
-    broker_received(broker_now(host), connection->id, bytes, size);
+    broker_received(broker_now(host), peer->id, bytes, size);
 }
 
-static void on_drained(void *context, struct connection *connection)
+static void on_drained(void *context, struct peer *peer)
 {
     struct host *host = context;
-    broker_output_drained(broker_now(host), connection->id);
+    broker_output_drained(broker_now(host), peer->id);
 }
 
-static void on_closed(void *context, struct connection *connection)
+static void on_closed(void *context, struct peer *peer)
 {
     struct host *host = context;
-    unlink_connection(host, connection);
-    broker_disconnected(broker_now(host), connection->id);
-    listener_instance_freed(connection->kind == CONNECTION_CLIENT ? &host->clients : &host->requesters);
+    unlink_connection(host, peer);
+    broker_disconnected(broker_now(host), peer->id);
+    listener_instance_freed(peer->kind == CONNECTION_CLIENT ? &host->clients : &host->requesters);
 }
 
-static const struct connection_events connection_events = {on_received, on_drained, on_closed};
+static const struct peer_events peer_events = {on_received, on_drained, on_closed};
 
 static void take_connection(struct listener *listener, HANDLE pipe, enum connection_kind kind)
 {
     struct host *host = listener->context;
     uint64_t id = host->last_connection_id + 1;
-    struct connection *connection = connection_create(&host->loop, pipe, id, kind, &connection_events, host);
-    if (connection == NULL) {
+    struct peer *peer = peer_create(&host->loop, pipe, id, kind, &peer_events, host);
+    if (peer == NULL) {
         log_write(BROKER_LOG_WARNING, "a %s was turned away: no memory", listener->label);
         CloseHandle(pipe);
         return;
     }
     host->last_connection_id = id;
-    connection->next = *bucket_of(host, id);
-    *bucket_of(host, id) = connection;
+    peer->next = *bucket_of(host, id);
+    *bucket_of(host, id) = peer;
     host->connections_count++;
     broker_connected(broker_now(host), id, kind);
 }
@@ -171,36 +171,36 @@ static void requester_connected(struct listener *listener, HANDLE pipe)
 
 static void do_send(void *context, uint64_t id, const uint8_t *bytes, size_t size)
 {
-    struct connection *connection = find_connection(context, id);
-    if (connection != NULL) {
-        connection_send(connection, bytes, size);
+    struct peer *peer = find_connection(context, id);
+    if (peer != NULL) {
+        peer_send(peer, bytes, size);
     }
 }
 
 static size_t do_unsent_bytes(void *context, uint64_t id)
 {
-    struct connection *connection = find_connection(context, id);
-    return connection != NULL ? connection_unsent_bytes(connection) : 0;
+    struct peer *peer = find_connection(context, id);
+    return peer != NULL ? peer_unsent_bytes(peer) : 0;
 }
 
 static void do_disconnect(void *context, uint64_t id, bool flush)
 {
-    struct connection *connection = find_connection(context, id);
-    if (connection == NULL) {
+    struct peer *peer = find_connection(context, id);
+    if (peer == NULL) {
         return;
     }
     if (flush) {
-        connection_linger(connection);
+        peer_linger(peer);
     } else {
-        connection_close(connection);
+        peer_close(peer);
     }
 }
 
 static void do_pause_reading(void *context, uint64_t id, bool paused)
 {
-    struct connection *connection = find_connection(context, id);
-    if (connection != NULL) {
-        connection_pause(connection, paused);
+    struct peer *peer = find_connection(context, id);
+    if (peer != NULL) {
+        peer_pause(peer, paused);
     }
 }
 
@@ -235,7 +235,7 @@ struct volumes_job {
 
 static void volumes_work(struct helper_job *job)
 {
-    volumes_enumerate(&LOOP_OWNER(job, struct volumes_job, job)->list);
+    host_volumes_enumerate(&LOOP_OWNER(job, struct volumes_job, job)->list);
 }
 
 static void volumes_answer(struct volumes_job *job)
@@ -243,7 +243,7 @@ static void volumes_answer(struct volumes_job *job)
     const struct volume_list *list = &job->list;
     broker_volumes_enumerated(broker_now(job->host), list->volumes, list->count,
                               list->failure[0] != '\0' ? list->failure : NULL);
-    volumes_free(&job->list);
+    host_volumes_free(&job->list);
     free(job);
 }
 
@@ -353,9 +353,8 @@ static bool drain(struct host *host)
 {
     listener_stop(&host->requesters);
     for (size_t i = 0; i < CONNECTION_BUCKETS; i++) {
-        for (struct connection *connection = host->connections[i]; connection != NULL;
-             connection = connection->next) {
-            connection_linger(connection);
+        for (struct peer *peer = host->connections[i]; peer != NULL; peer = peer->next) {
+            peer_linger(peer);
         }
     }
     uint64_t due = loop_now_ms() + DRAIN_LIMIT_MS;
@@ -370,9 +369,8 @@ static bool drain(struct host *host)
             closed = true;
             due = now + DRAIN_LIMIT_MS;
             for (size_t i = 0; i < CONNECTION_BUCKETS; i++) {
-                for (struct connection *connection = host->connections[i]; connection != NULL;
-                     connection = connection->next) {
-                    connection_close(connection);
+                for (struct peer *peer = host->connections[i]; peer != NULL; peer = peer->next) {
+                    peer_close(peer);
                 }
             }
         }

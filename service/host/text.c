@@ -13,7 +13,7 @@ bool text_to_utf8(const wchar_t *wide, char *utf8, size_t size)
     return false;
 }
 
-bool text_to_wide(const char *utf8, wchar_t *wide, size_t chars)
+bool text_wide_of(const char *utf8, wchar_t *wide, size_t chars)
 {
     int limit = chars < INT_MAX ? (int)chars : INT_MAX;
     if (MultiByteToWideChar(CP_UTF8, MB_ERR_INVALID_CHARS, utf8, -1, wide, limit) > 0) {

@@ -220,7 +220,7 @@ static void add_letters(struct volume_list *list)
     }
 }
 
-void volumes_enumerate(struct volume_list *list)
+void host_volumes_enumerate(struct volume_list *list)
 {
     memset(list, 0, sizeof *list);
     enumerate_by_guid(list);
@@ -229,7 +229,7 @@ void volumes_enumerate(struct volume_list *list)
     }
 }
 
-void volumes_free(struct volume_list *list)
+void host_volumes_free(struct volume_list *list)
 {
     for (size_t i = 0; i < list->count; i++) {
         struct host_volume *volume = &list->volumes[i];

@@ -12,7 +12,7 @@ struct volume_list {
 };
 
 /* May block on a volume that does not answer, so it belongs on the helper's thread. */
-void volumes_enumerate(struct volume_list *list);
-void volumes_free(struct volume_list *list);
+void host_volumes_enumerate(struct volume_list *list);
+void host_volumes_free(struct volume_list *list);
 
 #endif

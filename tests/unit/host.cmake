@@ -2,6 +2,6 @@
 if(NOT TARGET shadowpipe_host)
   return()
 endif()
-foreach(module access caller child config connection eventlog helper listener loop)
+foreach(module access caller child config eventlog helper listener loop peer)
   shadowpipe_add_unit_test(host_${module} SOURCES host_${module}.c LIBRARIES shadowpipe_host)
 endforeach()

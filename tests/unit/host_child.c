@@ -202,7 +202,7 @@ static void test_volumes_have_names(void **state)
     (void)state;
     struct volume_list list;
     bool found = false;
-    volumes_enumerate(&list);
+    host_volumes_enumerate(&list);
     assert_string_equal(list.failure, "");
     for (size_t i = 0; i < list.count; i++) {
         const struct host_volume *volume = &list.volumes[i];
@@ -217,7 +217,7 @@ static void test_volumes_have_names(void **state)
         }
     }
     assert_true(found);
-    volumes_free(&list);
+    host_volumes_free(&list);
 }
 
 static int be_requester(const char *handle)

@@ -2,7 +2,7 @@
 
 #include <stdlib.h>
 
-#include "service/host/connection.h"
+#include "service/host/peer.h"
 
 enum {
     INPUT_LIMIT = 1024 * 1024
@@ -11,47 +11,47 @@ enum {
 static struct loop loop;
 static HANDLE server;
 static HANDLE client;
-static struct connection *connection;
+static struct peer *peer;
 static uint8_t *input;
 static size_t input_size;
 static int deliveries;
 static int drains;
 static int closes;
-static bool inside; /* a function of the connection is running */
+static bool inside; /* a function of the peer is running */
 static bool pause_on_input;
 
-static void received(void *context, struct connection *from, const uint8_t *bytes, size_t size)
+static void received(void *context, struct peer *from, const uint8_t *bytes, size_t size)
 {
     assert_ptr_equal(context, &loop);
-    assert_ptr_equal(from, connection);
+    assert_ptr_equal(from, peer);
     assert_false(inside);
     assert_true(input_size + size <= INPUT_LIMIT);
     memcpy(input + input_size, bytes, size);
     input_size += size;
     deliveries++;
     if (pause_on_input) {
-        connection_pause(connection, true);
+        peer_pause(peer, true);
     }
 }
 
-static void drained(void *context, struct connection *from)
+static void drained(void *context, struct peer *from)
 {
     (void)context;
-    assert_ptr_equal(from, connection);
+    assert_ptr_equal(from, peer);
     assert_false(inside);
     drains++;
 }
 
-static void closed(void *context, struct connection *from)
+static void closed(void *context, struct peer *from)
 {
     (void)context;
-    assert_ptr_equal(from, connection);
+    assert_ptr_equal(from, peer);
     assert_false(inside);
     closes++;
-    connection = NULL;
+    peer = NULL;
 }
 
-static const struct connection_events events = {received, drained, closed};
+static const struct peer_events events = {received, drained, closed};
 
 static int set_up(void **state)
 {
@@ -71,8 +71,8 @@ static int set_up(void **state)
     if (client == INVALID_HANDLE_VALUE || loop_attach(&loop, server) != ERROR_SUCCESS) {
         return -1;
     }
-    connection = connection_create(&loop, server, 7, CONNECTION_CLIENT, &events, &loop);
-    return connection != NULL ? 0 : -1;
+    peer = peer_create(&loop, server, 7, CONNECTION_CLIENT, &events, &loop);
+    return peer != NULL ? 0 : -1;
 }
 
 static int tear_down(void **state)
@@ -81,9 +81,9 @@ static int tear_down(void **state)
     if (client != NULL) {
         CloseHandle(client);
     }
-    if (connection != NULL) {
-        connection_close(connection);
-        SERVE_UNTIL(&loop, connection == NULL);
+    if (peer != NULL) {
+        peer_close(peer);
+        SERVE_UNTIL(&loop, peer == NULL);
     }
     client = NULL;
     loop_free(&loop);
@@ -125,7 +125,7 @@ static DWORD client_read(void *bytes, DWORD size, DWORD *got)
 static void send_text(const char *text)
 {
     inside = true;
-    connection_send(connection, (const uint8_t *)text, strlen(text));
+    peer_send(peer, (const uint8_t *)text, strlen(text));
     inside = false;
 }
 
@@ -139,7 +139,7 @@ static void test_bytes_go_both_ways(void **state)
     assert_memory_equal(input, "hello", 5);
     send_text("one");
     send_text("two");
-    SERVE_UNTIL(&loop, connection_unsent_bytes(connection) == 0);
+    SERVE_UNTIL(&loop, peer_unsent_bytes(peer) == 0);
     assert_true(drains > 0);
     assert_int_equal(client_read(answer, sizeof answer, &got), ERROR_SUCCESS);
     if (got == 3) {
@@ -187,8 +187,8 @@ static void test_close_comes_from_the_loop(void **state)
 {
     (void)state;
     inside = true;
-    connection_close(connection);
-    connection_close(connection);
+    peer_close(peer);
+    peer_close(peer);
     inside = false;
     assert_int_equal(closes, 0);
     SERVE_UNTIL(&loop, closes == 1);
@@ -206,10 +206,10 @@ static void test_much_output_for_a_slow_reader(void **state)
     for (int i = 0; i < TOTAL / PIECE; i++) {
         memset(piece, i % 251, sizeof piece);
         inside = true;
-        connection_send(connection, piece, sizeof piece);
+        peer_send(peer, piece, sizeof piece);
         inside = false;
     }
-    assert_true(connection_unsent_bytes(connection) > TOTAL - 64 * 1024);
+    assert_true(peer_unsent_bytes(peer) > TOTAL - 64 * 1024);
     size_t done = 0;
     while (done < TOTAL) {
         DWORD got;
@@ -221,9 +221,9 @@ static void test_much_output_for_a_slow_reader(void **state)
             fail_msg("byte %d is out of order", i);
         }
     }
-    SERVE_UNTIL(&loop, connection_unsent_bytes(connection) == 0);
+    SERVE_UNTIL(&loop, peer_unsent_bytes(peer) == 0);
     /* Large buffers do not stay. */
-    assert_true(connection->queued.capacity + connection->in_flight.capacity <= 2 * 4096);
+    assert_true(peer->queued.capacity + peer->in_flight.capacity <= 2 * 4096);
 }
 
 static void test_small_output_allocates_nothing_after_the_first(void **state)
@@ -235,14 +235,14 @@ static void test_small_output_allocates_nothing_after_the_first(void **state)
     const uint8_t *second = NULL;
     for (int i = 0; i < 100; i++) {
         send_text("frame");
-        SERVE_UNTIL(&loop, connection_unsent_bytes(connection) == 0);
+        SERVE_UNTIL(&loop, peer_unsent_bytes(peer) == 0);
         assert_int_equal(client_read(answer, sizeof answer, &got), ERROR_SUCCESS);
         if (i == 2) {
-            first = connection->queued.data;
-            second = connection->in_flight.data;
+            first = peer->queued.data;
+            second = peer->in_flight.data;
         } else if (i > 2) {
-            assert_true(connection->queued.data == first || connection->queued.data == second);
-            assert_true(connection->in_flight.data == first || connection->in_flight.data == second);
+            assert_true(peer->queued.data == first || peer->queued.data == second);
+            assert_true(peer->in_flight.data == first || peer->in_flight.data == second);
         }
     }
 }
@@ -250,14 +250,14 @@ static void test_small_output_allocates_nothing_after_the_first(void **state)
 static void test_paused_input_waits(void **state)
 {
     (void)state;
-    connection_pause(connection, true);
+    peer_pause(peer, true);
     client_write("held", 4);
     for (int i = 0; i < 10; i++) {
         loop_step(&loop, loop_now_ms() + 5);
     }
     assert_int_equal(deliveries, 0);
     inside = true;
-    connection_pause(connection, false);
+    peer_pause(peer, false);
     inside = false;
     SERVE_UNTIL(&loop, input_size == 4);
     client_write("more", 4);
@@ -276,7 +276,7 @@ static void test_pausing_from_inside_a_delivery(void **state)
         loop_step(&loop, loop_now_ms() + 5);
     }
     assert_int_equal(input_size, 1);
-    connection_pause(connection, false);
+    peer_pause(peer, false);
     SERVE_UNTIL(&loop, input_size == 2);
 }
 
@@ -301,7 +301,7 @@ static void test_the_last_words_reach_a_late_reader(void **state)
     DWORD got;
     send_text("goodbye");
     inside = true;
-    connection_linger(connection);
+    peer_linger(peer);
     inside = false;
     uint64_t due = loop_now_ms() + 300;
     while (loop_now_ms() < due) {
@@ -324,7 +324,7 @@ static void test_a_peer_that_stays_is_left_in_the_end(void **state)
     char answer[16];
     DWORD got;
     send_text("goodbye");
-    connection_linger(connection);
+    peer_linger(peer);
     SERVE_UNTIL(&loop, closes == 1);
     /* Closing, unlike disconnecting, leaves what was written. */
     assert_int_equal(client_read(answer, sizeof answer, &got), ERROR_SUCCESS);
@@ -335,8 +335,8 @@ static void test_a_peer_that_stays_is_left_in_the_end(void **state)
 static void test_lingering_while_paused_sees_the_end(void **state)
 {
     (void)state;
-    connection_pause(connection, true);
-    connection_linger(connection);
+    peer_pause(peer, true);
+    peer_linger(peer);
     CloseHandle(client);
     client = NULL;
     uint64_t begin = loop_now_ms();
@@ -359,10 +359,10 @@ static void test_closing_with_output_under_way(void **state)
 {
     (void)state;
     static uint8_t bytes[256 * 1024];
-    connection_send(connection, bytes, sizeof bytes);
-    connection_send(connection, bytes, sizeof bytes);
-    assert_true(connection->writing);
-    connection_close(connection);
+    peer_send(peer, bytes, sizeof bytes);
+    peer_send(peer, bytes, sizeof bytes);
+    assert_true(peer->writing);
+    peer_close(peer);
     send_text("too late");
     SERVE_UNTIL(&loop, closes == 1);
 }
@@ -388,5 +388,5 @@ int main(void)
         TEST(test_sending_to_a_peer_that_is_gone),
         TEST(test_closing_with_output_under_way),
     };
-    return cmocka_run_group_tests_name("host_connection", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("host_peer", tests, NULL, NULL);
 }

@@ -2,37 +2,37 @@
  *
  * Owned by host.c. Nothing here calls back from inside a function that the owner called: `received`,
  * `drained` and `closed` come from the loop. `closed` comes exactly once, after the last operation was
- * dequeued; the connection is freed when it returns. An idle connection holds about 2 KiB here, and 8 KiB
+ * dequeued; the peer is freed when it returns. An idle one holds about 2 KiB here, and 8 KiB
  * more at most of kept output memory. */
-#ifndef SHADOWPIPE_HOST_CONNECTION_H
-#define SHADOWPIPE_HOST_CONNECTION_H
+#ifndef SHADOWPIPE_HOST_PEER_H
+#define SHADOWPIPE_HOST_PEER_H
 
 #include "service/broker/broker.h"
 #include "service/host/loop.h"
 
-struct connection;
+struct peer;
 
-struct connection_events {
-    void (*received)(void *context, struct connection *connection, const uint8_t *bytes, size_t size);
-    void (*drained)(void *context, struct connection *connection);
-    void (*closed)(void *context, struct connection *connection);
+struct peer_events {
+    void (*received)(void *context, struct peer *peer, const uint8_t *bytes, size_t size);
+    void (*drained)(void *context, struct peer *peer);
+    void (*closed)(void *context, struct peer *peer);
 };
 
-struct connection_output {
+struct peer_output {
     uint8_t *data;
     size_t size;
     size_t capacity;
 };
 
-struct connection {
+struct peer {
     uint64_t id;
     enum connection_kind kind;
     HANDLE pipe;
-    bool identified;         /* the owner's note */
-    struct connection *next; /* the owner's list */
+    bool identified;   /* the owner's note */
+    struct peer *next; /* the owner's list */
 
     struct loop *loop;
-    const struct connection_events *events;
+    const struct peer_events *events;
     void *context;
 
     struct loop_operation read, write, resume, finish;
@@ -42,7 +42,7 @@ struct connection {
     bool closing;
     struct loop_timer timer; /* the end of lingering; or the look after a paused peer */
 
-    struct connection_output queued, in_flight;
+    struct peer_output queued, in_flight;
     size_t in_flight_done;
 
     size_t held; /* bytes read and not delivered, because reading was paused meanwhile */
@@ -52,18 +52,18 @@ struct connection {
 
 /* Takes the handle, already attached to the loop, and starts reading. NULL without memory: the handle stays
  * the caller's. */
-struct connection *connection_create(struct loop *loop, HANDLE pipe, uint64_t id, enum connection_kind kind,
-                                     const struct connection_events *events, void *context);
+struct peer *peer_create(struct loop *loop, HANDLE pipe, uint64_t id, enum connection_kind kind,
+                         const struct peer_events *events, void *context);
 
-void connection_send(struct connection *connection, const uint8_t *bytes, size_t size);
-size_t connection_unsent_bytes(const struct connection *connection);
-void connection_pause(struct connection *connection, bool paused);
+void peer_send(struct peer *peer, const uint8_t *bytes, size_t size);
+size_t peer_unsent_bytes(const struct peer *peer);
+void peer_pause(struct peer *peer, bool paused);
 
 /* Ends it now: what was not written is lost. */
-void connection_close(struct connection *connection);
+void peer_close(struct peer *peer);
 /* Ends it when the peer has read everything and closes its end, or after two seconds without progress. The
  * last frame says why a connection ends; DisconnectNamedPipe would discard it before a slow peer has read it,
  * and FlushFileBuffers would wait for ever for a peer that does not read. */
-void connection_linger(struct connection *connection);
+void peer_linger(struct peer *peer);
 
 #endif
