@@ -8,8 +8,9 @@ shadowpipe_add_unit_test(requester_parts SOURCES requester_parts.c LIBRARIES sha
 shadowpipe_add_unit_test(requester_async SOURCES requester_async.c LIBRARIES shadowpipe_requester)
 target_compile_definitions(requester_async PRIVATE COBJMACROS)
 
-foreach(name IN ITEMS requester_calls requester_duties requester_leaks)
+foreach(name IN ITEMS requester_calls requester_duties requester_leaks requester_snapshots)
   shadowpipe_add_unit_test(${name} SOURCES ${name}.c requester_service.c LIBRARIES shadowpipe_requester psapi)
   target_compile_definitions(${name} PRIVATE SIMULATOR_PATH="$<TARGET_FILE_DIR:vssapi>/shadowsim.dll")
   add_dependencies(${name} vssapi)
 endforeach()
+target_link_libraries(requester_snapshots PRIVATE shadowpipe_cli)
