@@ -69,6 +69,14 @@ PB(Status) * error_deadline(struct broker *broker, uint64_t waited_ms, const cha
     return error_advise(status, "Allow more time for the request.");
 }
 
+PB(Status) * error_volumes_unknown(struct broker *broker, const char *failure)
+{
+    PB(Status) *status = status_make(&broker->arena, PB_CODE(UNAVAILABLE), "VOLUMES_UNKNOWN",
+                                     "the volumes of this machine could not be listed: %s", failure);
+    error_retry(status, PB_VALUE(RETRY, RETRY_SOON), SHORT_RETRY_MS);
+    return error_advise(status, "Look into the System event log for disks that fail.");
+}
+
 PB(Status) * error_no_memory(void)
 {
     static PB(Status) status;

@@ -18,6 +18,8 @@ PB(Status) * error_unimplemented_field(struct broker *broker, const char *field)
 PB(Status) * error_cancelled(struct broker *broker);
 PB(Status) * error_deadline(struct broker *broker, uint64_t waited_ms, const char *doing);
 
+PB(Status) * error_volumes_unknown(struct broker *broker, const char *failure);
+
 /* What is sent when there was no memory for the real one. Static. */
 PB(Status) * error_no_memory(void);
 

@@ -6,7 +6,7 @@
 #include "service/broker/state.h"
 
 enum {
-    SETS_AHEAD = 2,             /* the holder and one that gathers meanwhile */
+    SETS_AHEAD = 1,             /* behind the holder; of two that gather, the quicker one would overtake */
     AVERAGE_WEIGHT = 4,         /* of the past against the latest holder */
     RUNDOWN_MS = 15 * 60 * 1000 /* COM's run-down takes about six minutes; after this it is not ours */
 };
@@ -102,7 +102,7 @@ static size_t count_ahead(const struct broker *broker)
 {
     size_t count = 0;
     LIST_EACH(struct set, set, &broker->sets, link)
-    count += set_is_ahead(set);
+    count += set_is_ahead(set) && !gate_is_held_by(set);
     return count;
 }
 

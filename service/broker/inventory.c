@@ -268,17 +268,9 @@ static void on_volumes(struct volume_wait *wait, const char *failure)
 {
     struct inventory *inventory = LIST_ITEM(wait, struct inventory, volume_wait);
     struct broker *broker = inventory->broker;
-    PB(Status) *status = NULL;
-    if (failure != NULL)
-        status = status_make(&broker->arena, PB_CODE(UNAVAILABLE), "VOLUMES_UNKNOWN",
-                             "the volumes of this machine could not be listed: %s", failure);
-    else if (inventory_draft_volumes(inventory))
-        status = NULL;
-    else
-        status = error_no_memory();
-    if (failure != NULL || status != NULL) {
+    if (failure != NULL || !inventory_draft_volumes(inventory)) {
         run_forget(inventory);
-        fail_askers(inventory, error_retry(status, PB_VALUE(RETRY, RETRY_SOON), 5000), false);
+        fail_askers(inventory, failure != NULL ? error_volumes_unknown(broker, failure) : NULL, false);
     } else {
         start_requester(inventory);
     }

@@ -239,9 +239,7 @@ static void on_volumes(struct volume_wait *wait, const char *failure)
     struct broker *broker = job->request.broker;
     PB(Status) *status = NULL;
     if (failure != NULL) {
-        status = status_make(&broker->arena, PB_CODE(UNAVAILABLE), "VOLUMES_UNKNOWN",
-                             "the volumes of this machine could not be listed: %s", failure);
-        error_retry(status, PB_VALUE(RETRY, RETRY_SOON), QUEUE_RETRY_MS);
+        status = error_volumes_unknown(broker, failure);
         if (status == NULL)
             status = error_no_memory();
     } else {

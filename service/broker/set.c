@@ -589,7 +589,8 @@ void set_process_ended(struct set *set, PB(Status) * why, bool left_open)
     if (why != NULL && why->phase == PB_PHASE(UNSPECIFIED))
         why->phase = set->phase;
     leases_lose(set, why != NULL ? why->message : "the service has no memory");
-    finishes_reply(set, PB_VALUE(COMPLETION, COMPLETION_UNSPECIFIED), why);
+    finishes_reply(set, PB_VALUE(COMPLETION, COMPLETION_UNSPECIFIED),
+                   set->completion_failure != NULL ? set->completion_failure : why);
     set->stage = SET_LEAVING;
     while (!list_is_empty(&set->members)) {
         struct job *job = LIST_FIRST(&set->members, struct job, link);

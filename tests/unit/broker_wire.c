@@ -261,7 +261,7 @@ static bool is_refused(struct world *world, PB(Envelope) * envelope, uint32_t ri
     struct peer *peer = client_connect(world, NULL, rights);
     uint32_t id = client_send(world, peer, envelope);
     world_run(world);
-    const PB(Envelope) *final = client_final(peer, id);
+    const PB(Envelope) * final = client_final(peer, id);
     bool refused = final != NULL && final->body_case == PB_BODY(STATUS) &&
                    strcmp(final->status->reason, "RIGHT_MISSING") == 0;
     peer_close(world, peer);
@@ -541,8 +541,9 @@ static void test_every_split(void **state)
     PB(Hello) hello = SHADOWPIPE__V1__HELLO__INIT;
     hello.major = 1;
     PB(Ping) message = SHADOWPIPE__V1__PING__INIT;
-    PB(Envelope) envelopes[] = {ENVELOPE_OF(HELLO, hello, &hello), ENVELOPE_OF(PING, ping, &message),
-                                ENVELOPE_OF(PING, ping, &message)};
+    PB(Envelope)
+    envelopes[] = {ENVELOPE_OF(HELLO, hello, &hello), ENVELOPE_OF(PING, ping, &message),
+                   ENVELOPE_OF(PING, ping, &message)};
     uint8_t bytes[256];
     size_t size = 0;
     for (uint32_t i = 0; i < 3; i++) {
