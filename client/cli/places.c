@@ -121,15 +121,22 @@ static bool mentions_place(const struct places *places, const char *argument)
     return false;
 }
 
+/* Where "snap:" begins: at the start or behind the first '='. The argument's length: nowhere. */
+static size_t find_snap(const char *argument)
+{
+    size_t behind_equals = strcspn(argument, "=");
+    if (starts_ignoring_case(argument, SNAP))
+        return 0;
+    if (argument[behind_equals] && starts_ignoring_case(argument + behind_equals + 1, SNAP))
+        return behind_equals + 1;
+    return strlen(argument);
+}
+
 bool places_argument(const struct places *places, const char *argument, places_full_path *full_path,
                      struct text *out, bool *refers)
 {
-    const char *at = argument;
-    if (!starts_ignoring_case(at, SNAP)) {
-        const char *equals = strchr(at, '=');
-        at = equals && starts_ignoring_case(equals + 1, SNAP) ? equals + 1 : NULL;
-    }
-    if (!at) {
+    const char *at = argument + find_snap(argument);
+    if (!*at) {
         *refers = *refers || mentions_place(places, argument) || strstr(argument, "SHADOWPIPE_") != NULL;
         text_add(out, argument);
         return true;

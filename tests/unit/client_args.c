@@ -19,7 +19,7 @@ static bool parse(const char *line)
     size_t argc = 0;
     text_free(&problem);
     assert_true(strlen(line) < sizeof copy);
-    strcpy(copy, line);
+    memcpy(copy, line, strlen(line) + 1);
     for (char *word = strtok(copy, " "); word; word = strtok(NULL, " ")) {
         assert_true(argc < ARGUMENTS_MAX);
         argv[argc++] = word;
@@ -133,13 +133,15 @@ static void wrong_lines_are_named(void **state)
 
 static void lists_are_bounded(void **state)
 {
-    char line[4096] = "snapshot";
+    struct text line = {0};
     (void)state;
+    text_add(&line, "snapshot");
     for (int i = 0; i < LIST_MAX; i++)
-        strcat(line, " -v C:");
-    assert_true(parse(line));
-    strcat(line, " -v C:");
-    refuse(line, "--volume is given more than 64 times");
+        text_add(&line, " -v C:");
+    assert_true(parse(text_string(&line)));
+    text_add(&line, " -v C:");
+    refuse(text_string(&line), "--volume is given more than 64 times");
+    text_free(&line);
 }
 
 static void check_split(const char *value, bool is_mount, const char *volume, const char *target)

@@ -154,40 +154,35 @@ static void references_are_noticed(void **state)
     check_argument("-r=c:\\SNAP\\d\\x", "-r=c:\\SNAP\\d\\x", true);
 }
 
-struct variables {
-    char text[2048];
-};
-
 static void remember(void *context, const char *name, const char *value)
 {
-    struct variables *variables = context;
-    strcat(strcat(strcat(strcat(variables->text, name), "="), value), "\n");
+    struct text *variables = context;
+    text_format(variables, "%s=%s\n", name, value);
 }
 
 static void the_environment_says_where(void **state)
 {
-    struct variables variables = {""};
     (void)state;
     map_c_as_x();
-    assert_true(places_environment(&places, remember, &variables));
-    assert_string_equal(variables.text, "SHADOWPIPE_SET_ID=the-set\n"
-                                        "SHADOWPIPE_COUNT=2\n"
-                                        "SHADOWPIPE_ORIGINAL_1=C:\\\n"
-                                        "SHADOWPIPE_PATH_1=X:\\\n"
-                                        "SHADOWPIPE_C=" DEVICE_C "\n"
-                                        "SHADOWPIPE_ORIGINAL_2=D:\\\n"
-                                        "SHADOWPIPE_PATH_2=" DEVICE_D "\\\n"
-                                        "SHADOWPIPE_D=" DEVICE_D "\n");
+    assert_true(places_environment(&places, remember, &text));
+    assert_string_equal(text_string(&text), "SHADOWPIPE_SET_ID=the-set\n"
+                                            "SHADOWPIPE_COUNT=2\n"
+                                            "SHADOWPIPE_ORIGINAL_1=C:\\\n"
+                                            "SHADOWPIPE_PATH_1=X:\\\n"
+                                            "SHADOWPIPE_C=" DEVICE_C "\n"
+                                            "SHADOWPIPE_ORIGINAL_2=D:\\\n"
+                                            "SHADOWPIPE_PATH_2=" DEVICE_D "\\\n"
+                                            "SHADOWPIPE_D=" DEVICE_D "\n");
 }
 
 static void volumes_without_names_have_their_guid(void **state)
 {
-    struct variables variables = {""};
     (void)state;
     volume_d.n_volume_names = 0;
-    assert_true(places_environment(&places, remember, &variables));
-    assert_non_null(strstr(variables.text, "SHADOWPIPE_ORIGINAL_2=\\\\?\\Volume{2222"));
-    assert_null(strstr(variables.text, "SHADOWPIPE_D="));
+    assert_true(places_environment(&places, remember, &text));
+    assert_non_null(strstr(text_string(&text), "SHADOWPIPE_ORIGINAL_2=\\\\?\\Volume{2222"));
+    assert_null(strstr(text_string(&text), "SHADOWPIPE_D="));
+    text_clear(&text);
     places_list_volumes(&reply, &text);
     assert_string_equal(text_string(&text), "C:\\, \\\\?\\Volume{22222222-0000-0000-0000-000000000000}\\");
 }
