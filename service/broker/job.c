@@ -332,6 +332,9 @@ bool job_succeed(struct job *job)
         return false;
     }
     PB(Envelope) envelope = ENVELOPE(SNAPSHOT_REPLY, .snapshot_reply = reply);
+    broker_log(broker, BROKER_LOG_INFO, "snapshot set %s for %s (\"%s\"): %zu volumes after %llu ms",
+               job->set->set_id, job->request.connection->client_name, job->wish->purpose, job->volumes_count,
+               (unsigned long long)(broker->now_ms - job->request.arrived_ms));
     request_reply(&job->request, &envelope);
     broker->counters.snapshots_created++;
     job_free(job);

@@ -189,6 +189,13 @@ static void sequence_failed(void *subject, PB(Call__MethodCase) method, size_t i
     }
 }
 
+bool set_no_memory(struct set *set)
+{
+    sequence_stop(&set->sequence);
+    sequence_failed(set, PB_METHOD(_NOT_SET), 0, NULL);
+    return false;
+}
+
 /* The snapshots exist: whoever still wants them gets a lease. */
 static void hold(struct set *set)
 {
@@ -383,125 +390,13 @@ static void on_complete_timer(struct broker *broker, struct timer *timer)
 
 /* ---- beginnings ---- */
 
-static bool has_volume(const struct set *set, const char *guid_path)
-{
-    for (size_t i = 0; i < set->volumes_count; i++) {
-        if (text_equal(set->volumes[i].guid_path, guid_path))
-            return true;
-    }
-    return false;
-}
-
-static bool add_volumes(struct set *set, const struct job *job)
-{
-    if (set->volumes == NULL)
-        set->volumes = arena_alloc(&set->arena, MAX_VOLUMES * sizeof *set->volumes);
-    for (size_t i = 0; i < job->volumes_count && set->volumes != NULL; i++) {
-        const struct job_volume *from = &job->volumes[i];
-        if (has_volume(set, from->guid_path))
-            continue;
-        struct set_volume *to = &set->volumes[set->volumes_count++];
-        to->guid_path = arena_strdup(&set->arena, from->guid_path);
-        to->names = arena_alloc(&set->arena, (from->names_count + 1) * sizeof *to->names);
-        to->provider_id = to->snapshot_id = text_constant("");
-        if (to->guid_path == NULL || to->names == NULL)
-            return false;
-        for (size_t j = 0; j < from->names_count; j++) {
-            to->names[j] = arena_strdup(&set->arena, from->names[j]);
-            if (to->names[j] == NULL)
-                return false;
-            to->names_count++;
-        }
-    }
-    return set->volumes != NULL;
-}
-
-/* Ids without braces: what VSS is given. */
-static char *bare_id(struct arena *arena, const char *id)
-{
-    return id[0] == '{' ? text_format(arena, "%.36s", id + 1) : arena_strdup(arena, id);
-}
-
-static bool add_ids(struct set *set, const struct job *job)
-{
-    const PB(CreateSnapshot) *wish = job->wish;
-    size_t most = wish->n_writers_excluded + job->excluded_count;
-    set->excluded = arena_alloc(&set->arena, (most + 1) * sizeof *set->excluded);
-    set->providers = arena_alloc(&set->arena, (wish->n_providers + 1) * sizeof *set->providers);
-    if (set->excluded == NULL || set->providers == NULL)
-        return false;
-    for (size_t i = 0; i < most; i++) {
-        const char *name = i < wish->n_writers_excluded ? wish->writers_excluded[i]
-                                                        : job->excluded[i - wish->n_writers_excluded];
-        const char *id = text_is_guid(name) ? name : writer_known_class(name);
-        if (id == NULL)
-            continue;
-        set->excluded[set->excluded_count] = bare_id(&set->arena, id);
-        if (set->excluded[set->excluded_count++] == NULL)
-            return false;
-    }
-    for (size_t i = 0; i < wish->n_providers; i++) {
-        set->providers[i] = bare_id(&set->arena, wish->providers[i]);
-        if (set->providers[i] == NULL)
-            return false;
-        set->providers_count++;
-    }
-    return true;
-}
-
-static void take_limits(struct set *set, const PB(CreateSnapshot) * wish)
-{
-    static const struct {
-        PB(Phase) phase;
-        enum limit limit;
-    } pairs[] = {{PB_PHASE(GATHERING), LIMIT_GATHER},
-                 {PB_PHASE(ADDING_VOLUMES), LIMIT_CALL},
-                 {PB_PHASE(PREPARING), LIMIT_PREPARE},
-                 {PB_PHASE(CREATING), LIMIT_CREATE},
-                 {PB_PHASE(COMPLETING), LIMIT_COMPLETE}};
-    for (int limit = 0; limit < LIMITS; limit++)
-        set->limits_ms[limit] = limit_default_ms(&set->broker->config, (enum limit)limit);
-    for (size_t i = 0; i < wish->n_phase_timeouts; i++) {
-        for (size_t j = 0; j < sizeof pairs / sizeof pairs[0]; j++) {
-            uint32_t *limit_ms_of = &set->limits_ms[pairs[j].limit];
-            if (pairs[j].phase == wish->phase_timeouts[i]->phase &&
-                wish->phase_timeouts[i]->timeout_ms < *limit_ms_of)
-                *limit_ms_of = wish->phase_timeouts[i]->timeout_ms;
-        }
-    }
-}
-
-/* What the members want, for a fresh object. */
-static bool take_wishes(struct set *set)
-{
-    const struct job *first = LIST_FIRST(&set->members, struct job, link);
-    const PB(CreateSnapshot) *wish = first->wish;
-    set->context = job_context(wish);
-    set->has_writers = job_has_writers(wish);
-    set->backup_type = wish->backup_type != PB_VALUE(BACKUP_TYPE, BACKUP_TYPE_UNSPECIFIED)
-                           ? wish->backup_type
-                           : PB_VALUE(BACKUP_TYPE, BACKUP_TYPE_COPY);
-    set->bootable = wish->bootable;
-    set->partial_files = wish->partial_files;
-    set->complete_within_ms =
-        wish->complete_within_ms != 0 ? wish->complete_within_ms : set->broker->config.complete_within_ms;
-    take_limits(set, wish);
-    LIST_EACH(struct job, job, &set->members, link)
-    {
-        if (!add_volumes(set, job))
-            return false;
-        job->attempts = set->attempt;
-    }
-    return add_ids(set, first);
-}
-
 static bool begin_attempt(struct set *set)
 {
     struct broker *broker = set->broker;
     set->attempt++;
     set->stage = SET_STARTING;
     set_enter_phase(set, PB_PHASE(STARTING));
-    if (!take_wishes(set))
+    if (!set_take_wishes(set))
         return false;
     set->requester = requester_start(broker, &requester_user, set);
     return set->requester != NULL;

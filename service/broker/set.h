@@ -4,7 +4,8 @@
  * are supported), wait for the gate, create (StartSnapshotSet .. DoSnapshotSet, the writers' state after
  * each), hold while leases read, complete, release. From anywhere it can end; then it owes VSS what its
  * progress demands: AbortBackup where a set is open or PrepareForBackup was reached, BackupComplete where
- * a COPY snapshot exists, Release always. set.c has its life, set_steps.c the calls, set_end.c the end. */
+ * a COPY snapshot exists, Release always. set.c has its life,
+ * set_wishes.c what it is to be, set_steps.c the calls, set_end.c the end. */
 #ifndef SHADOWPIPE_BROKER_SET_H
 #define SHADOWPIPE_BROKER_SET_H
 
@@ -139,14 +140,16 @@ void sets_free(struct broker *broker);
 extern const struct step set_steps_open[], set_steps_create[], set_steps_complete[];
 
 void set_enter_phase(struct set *set, PB(Phase) phase);
-void set_begin_attempt(struct set *set);
+/* What its members want, for a fresh object. False: no memory. */
+bool set_take_wishes(struct set *set);
 /* Every member fails for this reason, and the set ends. */
 void set_fail(struct set *set, PB(Status) * status);
 /* A call failed: another attempt, or the end. */
 void set_call_failed(struct set *set, PB(Call__MethodCase) method, size_t index, PB(Status) * status);
+/* The same, where a step has no memory for what it was answered. Always false. */
+bool set_no_memory(struct set *set);
 void set_end(struct set *set);
 void set_run(struct set *set, const struct step *steps);
-void set_restart(struct set *set);
 /* While it ends. */
 void set_end_replied(struct set *set, PB(Call__MethodCase) method, size_t index, const PB(CallReply) * reply);
 void set_end_overdue(struct set *set);

@@ -18,12 +18,6 @@ enum {
 
 static const uint32_t snapshot_set_in_progress = 0x80042316u; /* VSS_E_SNAPSHOT_SET_IN_PROGRESS */
 
-static bool no_memory(struct set *set)
-{
-    set_fail(set, error_no_memory());
-    return false;
-}
-
 /* ---- initialising ---- */
 
 static void fill_context(void *subject, size_t index, ProtobufCMessage *parameters)
@@ -77,7 +71,7 @@ static bool begin_list(struct set *set, uint32_t count, struct writer_list *list
     list->expected = count < WRITERS_MAX ? count : WRITERS_MAX;
     list->count = 0;
     list->items = arena_alloc(&set->arena, (list->expected + 1) * sizeof(*list->items));
-    return list->items != NULL || no_memory(set);
+    return list->items != NULL || set_no_memory(set);
 }
 
 static bool on_metadata_count(void *subject, size_t index, const PB(CallReply) * reply)
@@ -111,7 +105,7 @@ static bool on_metadata(void *subject, size_t index, const PB(CallReply) * reply
                                    ? MESSAGE_COPY(&set->arena, writer->status)
                                    : MESSAGE_NEW(&set->arena, writer_status);
     if (status == NULL)
-        return no_memory(set);
+        return set_no_memory(set);
     if (writer != NULL && writer->n_components > 0)
         status->components = (uint32_t)writer->n_components;
     set->writers.items[set->writers.count++] = status;
@@ -160,7 +154,7 @@ static bool check_excluded(struct set *set, struct job *job)
             job->excluded = arena_alloc(&job->arena, job->wish->n_writers_excluded * sizeof(*job->excluded));
         char *id = arena_strdup(&job->arena, writer->writer_id);
         if (job->excluded == NULL || id == NULL)
-            return no_memory(set);
+            return set_no_memory(set);
         job->excluded[job->excluded_count++] = id;
         set->restart = true;
     }
@@ -311,7 +305,7 @@ static bool on_added(void *subject, size_t index, const PB(CallReply) * reply)
     const char *id =
         reply->out_case == PB_OUT(ADD_TO_SNAPSHOT_SET) ? reply->add_to_snapshot_set->snapshot_id : "";
     set->volumes[index].snapshot_id = arena_strdup(&set->arena, id);
-    return set->volumes[index].snapshot_id != NULL || no_memory(set);
+    return set->volumes[index].snapshot_id != NULL || set_no_memory(set);
 }
 
 /* These two have no parameters; the moment of sending is what counts. */
@@ -341,7 +335,7 @@ static bool on_properties(void *subject, size_t index, const PB(CallReply) * rep
     const PB(Snapshot) *snapshot =
         reply->out_case == PB_OUT(GET_SNAPSHOT_PROPERTIES) ? reply->get_snapshot_properties->snapshot : NULL;
     set->volumes[index].snapshot = snapshot != NULL ? MESSAGE_COPY(&set->arena, snapshot) : NULL;
-    return set->volumes[index].snapshot != NULL || no_memory(set);
+    return set->volumes[index].snapshot != NULL || set_no_memory(set);
 }
 
 /* ---- the writers' state ---- */
@@ -392,7 +386,7 @@ static bool on_status(void *subject, size_t index, const PB(CallReply) * reply)
                                    ? writer_status_make(&set->arena, reply->get_writer_status_ex)
                                    : NULL;
     if (status == NULL)
-        return no_memory(set);
+        return set_no_memory(set);
     for (size_t i = 0; i < set->writers.count; i++) {
         if (text_equal(set->writers.items[i]->instance_id, status->instance_id))
             status->components = set->writers.items[i]->components;

@@ -1,9 +1,7 @@
 # Tests of the broker: programs over a harness with virtual time, a host, clients and requesters.
 add_library(broker_harness STATIC broker_harness.c broker_fakes.c)
 target_link_libraries(broker_harness PUBLIC shadowpipe_broker shadowpipe_proto cmocka::cmocka)
-foreach(name IN ITEMS broker_jobs broker_faults broker_wire broker_volumes broker_lists)
+foreach(name IN ITEMS broker_jobs broker_faults broker_wire broker_volumes broker_lists broker_queue)
   shadowpipe_add_unit_test(${name} SOURCES ${name}.c LIBRARIES broker_harness)
 endforeach()
-foreach(name IN ITEMS broker_queue)
-  shadowpipe_add_unit_test(${name} SOURCES ${name}.c LIBRARIES broker_harness WRAP malloc realloc)
-endforeach()
+shadowpipe_add_unit_test(broker_memory SOURCES broker_memory.c LIBRARIES broker_harness WRAP malloc calloc realloc)

@@ -272,7 +272,7 @@ void requester_die(struct world *world, struct fake_requester *requester, uint32
         world->rundown_end_ms = world->now_ms + world->rundown_ms;
     if (requester->peer != NULL)
         peer_close(world, requester->peer);
-    broker_requester_exited(world->broker, requester->id, exit_code, NULL);
+    INTO_BROKER(broker_requester_exited(world->broker, requester->id, exit_code, NULL));
 }
 
 static void obey(struct world *world, struct fake_requester *requester, const PB(Envelope) * frame,
@@ -365,7 +365,7 @@ static void say_hello(struct world *world, struct fake_requester *requester)
     requester->has_dialled = true;
     requester->peer = peer_connect(world, CONNECTION_REQUESTER);
     uint32_t process_id = requester->process_id + (world->wrong_process ? 1 : 0);
-    broker_requester_identified(world->broker, requester->peer->id, process_id);
+    INTO_BROKER(broker_requester_identified(world->broker, requester->peer->id, process_id));
     PB(RequesterHello) hello = SHADOWPIPE__V1__REQUESTER_HELLO__INIT;
     uint8_t secret[REQUESTER_SECRET_BYTES];
     memcpy(secret, requester->secret, sizeof secret);
@@ -386,12 +386,12 @@ static void begin(struct world *world, struct fake_requester *requester)
     requester->is_new = false;
     if (world->start_failure != NULL) {
         requester->is_alive = false;
-        broker_requester_exited(world->broker, requester->id, 0, world->start_failure);
+        INTO_BROKER(broker_requester_exited(world->broker, requester->id, 0, world->start_failure));
         return;
     }
     if (world->hello_before_started)
         say_hello(world, requester);
-    broker_requester_started(world->broker, requester->id, requester->process_id);
+    INTO_BROKER(broker_requester_started(world->broker, requester->id, requester->process_id));
     if (!world->hello_before_started)
         say_hello(world, requester);
 }

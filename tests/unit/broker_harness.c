@@ -20,9 +20,11 @@ static struct peer *find_peer(struct world *world, uint64_t id)
     return NULL;
 }
 
-static void host_send(void *context, uint64_t connection, const uint8_t *bytes, size_t size)
+int world_in_broker;
+
+static void keep_output(struct world *world, uint64_t connection, const uint8_t *bytes, size_t size)
 {
-    struct peer *peer = find_peer(context, connection);
+    struct peer *peer = find_peer(world, connection);
     if (peer == NULL || !peer->is_open)
         return;
     if (peer->does_not_read)
@@ -34,6 +36,13 @@ static void host_send(void *context, uint64_t connection, const uint8_t *bytes, 
     }
     memcpy(peer->output + peer->output_size, bytes, size);
     peer->output_size += size;
+}
+
+static void host_send(void *context, uint64_t connection, const uint8_t *bytes, size_t size)
+{
+    world_in_broker--;
+    keep_output(context, connection, bytes, size);
+    world_in_broker++;
 }
 
 static size_t host_unsent_bytes(void *context, uint64_t connection)
@@ -125,8 +134,8 @@ static bool tell_volumes(struct world *world)
     if (!world->enumerates || world->holds_enumeration)
         return false;
     world->enumerates = false;
-    broker_volumes_enumerated(world->broker, volumes, sizeof volumes / sizeof volumes[0],
-                              world->enumeration_failure);
+    INTO_BROKER(broker_volumes_enumerated(world->broker, volumes, sizeof volumes / sizeof volumes[0],
+                                          world->enumeration_failure));
     return true;
 }
 
@@ -149,7 +158,7 @@ static struct peer *add_peer(struct world *world, enum connection_kind kind)
 struct peer *peer_connect(struct world *world, enum connection_kind kind)
 {
     struct peer *peer = add_peer(world, kind);
-    broker_connected(world->broker, peer->id, kind);
+    INTO_BROKER(broker_connected(world->broker, peer->id, kind));
     return peer;
 }
 
@@ -198,7 +207,7 @@ static bool peer_read(struct world *world, struct peer *peer)
 
 void peer_send_bytes(struct world *world, struct peer *peer, const uint8_t *bytes, size_t size)
 {
-    broker_received(world->broker, peer->id, bytes, size);
+    INTO_BROKER(broker_received(world->broker, peer->id, bytes, size));
 }
 
 void peer_send(struct world *world, struct peer *peer, PB(Envelope) * envelope)
@@ -227,14 +236,14 @@ static void remove_peer(struct world *world, struct peer *peer)
 
 void peer_close(struct world *world, struct peer *peer)
 {
-    broker_disconnected(world->broker, peer->id);
+    INTO_BROKER(broker_disconnected(world->broker, peer->id));
     remove_peer(world, peer);
 }
 
 void peer_drain(struct world *world, struct peer *peer)
 {
     peer->unsent_bytes = 0;
-    broker_output_drained(world->broker, peer->id);
+    INTO_BROKER(broker_output_drained(world->broker, peer->id));
 }
 
 /* ---- clients ---- */
@@ -249,7 +258,7 @@ struct caller caller_make(const char *sid, uint32_t rights)
 struct peer *client_connect_only(struct world *world, const struct caller *caller)
 {
     struct peer *peer = peer_connect(world, CONNECTION_CLIENT);
-    broker_identified(world->broker, peer->id, caller, NULL);
+    INTO_BROKER(broker_identified(world->broker, peer->id, caller, NULL));
     return peer;
 }
 
@@ -397,7 +406,7 @@ static bool tell_disconnected(struct world *world)
         struct peer *peer = world->peers[i];
         if (peer->is_open || peer->kind == CONNECTION_CLIENT)
             continue;
-        broker_disconnected(world->broker, peer->id);
+        INTO_BROKER(broker_disconnected(world->broker, peer->id));
         remove_peer(world, peer);
         return true;
     }
@@ -429,7 +438,7 @@ void world_advance(struct world *world, uint64_t ms)
             break;
         world->now_ms = next_ms > world->now_ms ? next_ms : world->now_ms;
         broker_set_time(world->broker, world->now_ms, epoch_ms + (int64_t)world->now_ms);
-        broker_timer(world->broker);
+        INTO_BROKER(broker_timer(world->broker));
         world_run(world);
     }
     world->now_ms = end_ms;
@@ -451,7 +460,7 @@ void world_end(struct world *world)
 {
     world->holds_enumeration = world->holds_requesters = false;
     world_clear_rules(world);
-    broker_stop(world->broker);
+    INTO_BROKER(broker_stop(world->broker));
     world_run(world);
     for (size_t i = 0; i < world->requesters_count; i++) {
         if (world->requesters[i].hangs)

@@ -139,6 +139,10 @@ struct world {
     char log[256];        /* the last line */
 };
 
+/* Above 0 while the broker runs: tests that let allocations fail spare the harness's own. */
+extern int world_in_broker;
+#define INTO_BROKER(call) (world_in_broker++, (call), (void)world_in_broker--)
+
 struct world *world_new(void);
 /* With a changed configuration: world_new_with(function). */
 struct world *world_new_with(void (*change)(struct broker_config *config));

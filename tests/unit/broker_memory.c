@@ -1,0 +1,126 @@
+/* Allocations: none for a Ping in the steady state; and whichever fails, the broker answers and goes on. */
+#include <stdlib.h>
+
+#include "tests/unit/broker_harness.h"
+
+void *__real_malloc(size_t size);
+void *__real_calloc(size_t count, size_t size);
+void *__real_realloc(void *memory, size_t size);
+void *__wrap_malloc(size_t size);
+void *__wrap_calloc(size_t count, size_t size);
+void *__wrap_realloc(void *memory, size_t size);
+
+static size_t allocations;         /* by the broker */
+static size_t first_failure;       /* the number of the first that fails; 0 = none */
+static size_t failures = SIZE_MAX; /* how many fail from there on */
+
+static bool allocation_fails(void)
+{
+    if (world_in_broker <= 0)
+        return false;
+    allocations++;
+    return first_failure != 0 && allocations >= first_failure && allocations - first_failure < failures;
+}
+
+void *__wrap_malloc(size_t size)
+{
+    return allocation_fails() ? NULL : __real_malloc(size);
+}
+
+void *__wrap_calloc(size_t count, size_t size)
+{
+    return allocation_fails() ? NULL : __real_calloc(count, size);
+}
+
+void *__wrap_realloc(void *memory, size_t size)
+{
+    return allocation_fails() ? NULL : __real_realloc(memory, size);
+}
+
+static void test_ping_allocates_nothing(void **state)
+{
+    (void)state;
+    struct world *world = world_new();
+    struct peer *peer = client_connect(world, NULL, USER_RIGHTS);
+    PB(Ping) message = SHADOWPIPE__V1__PING__INIT;
+    message.payload = (ProtobufCBinaryData){3, (uint8_t *)(uintptr_t) "abc"};
+    PB(Envelope) envelope = ENVELOPE_OF(PING, ping, &message);
+    for (int i = 0; i < 100; i++) {
+        if (i == 10)
+            allocations = 0;
+        client_send(world, peer, &envelope);
+    }
+    assert_int_equal(allocations, 0);
+    world_end(world);
+}
+
+static bool is_answered(struct peer *peer, uint32_t id)
+{
+    return client_final(peer, id) != NULL || !peer->is_open;
+}
+
+/* A snapshot and its end while an allocation fails; then another client's, with memory. True: all went
+ * through before the failure came. */
+static bool live_through(size_t at, size_t count)
+{
+    struct world *world = world_new();
+    struct peer *client = client_connect(world, NULL, USER_RIGHTS);
+    struct peer *lister = client_connect(world, NULL, USER_RIGHTS);
+    PB(ListWriters) list = SHADOWPIPE__V1__LIST_WRITERS__INIT;
+    PB(ListVolumes) volumes = SHADOWPIPE__V1__LIST_VOLUMES__INIT;
+    PB(Envelope)
+    questions[] = {ENVELOPE_OF(LIST_WRITERS, list_writers, &list),
+                   ENVELOPE_OF(LIST_VOLUMES, list_volumes, &volumes)};
+    uint32_t asked[2];
+    allocations = 0;
+    first_failure = at;
+    failures = count;
+    uint32_t id = client_snapshot(world, client, "C:");
+    for (int i = 0; i < 2; i++)
+        asked[i] = lister->is_open ? client_send(world, lister, &questions[i]) : 0;
+    world_run(world);
+    const PB(Envelope) * final = client_final(client, id);
+    uint32_t finish = 0;
+    if (client->is_open && final != NULL && final->body_case == PB_BODY(SNAPSHOT_REPLY))
+        finish = client_finish(world, client, final->snapshot_reply, PB_VALUE(OUTCOME, OUTCOME_SUCCEEDED));
+    world_run(world);
+    bool is_through = allocations < at;
+    first_failure = 0;
+    world_advance(world, 3600 * 1000); /* every limit has passed */
+    assert_true(is_answered(client, id));
+    assert_true(finish == 0 || is_answered(client, finish));
+    for (int i = 0; i < 2; i++)
+        assert_true(is_answered(lister, asked[i]));
+    struct peer *other = client_connect(world, NULL, USER_RIGHTS);
+    uint32_t next = client_snapshot(world, other, "C:");
+    world_advance(world, 10000);
+    (void)client_snapshot_reply(other, next);
+    world_end(world);
+    return is_through;
+}
+
+static void test_one_allocation_fails(void **state)
+{
+    (void)state;
+    size_t at = 1;
+    while (!live_through(at, 1))
+        at++;
+    assert_true(at > 100);
+}
+
+static void test_all_allocations_fail_for_a_while(void **state)
+{
+    (void)state;
+    for (size_t at = 1; !live_through(at, 20); at++)
+        ;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_ping_allocates_nothing),
+        cmocka_unit_test(test_one_allocation_fails),
+        cmocka_unit_test(test_all_allocations_fail_for_a_while),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
