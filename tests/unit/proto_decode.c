@@ -4,6 +4,7 @@
 
 #include "proto/decode.h"
 #include "proto/frame.h"
+#include "proto/limits.h"
 #include "tests/unit/cmocka_all.h"
 #include "tests/unit/failing_malloc.h"
 #include "tests/unit/proto_bytes.h"
@@ -540,6 +541,38 @@ static void test_lengths(void **state)
     }
 }
 
+/* The bounds that the tests above do not walk into: a misspelt field would silently have none. */
+static void test_other_bounds(void **state)
+{
+    (void)state;
+#define MESSAGE(name) &shadowpipe__v1__##name##__descriptor
+    static const struct {
+        const ProtobufCMessageDescriptor *message;
+        const char *field;
+        uint32_t elements, bytes;
+    } bounds[] = {
+        {MESSAGE(component_selection), "writer", 1, 256},
+        {MESSAGE(finish_backup), "components", 4096, 0},
+        {MESSAGE(open_session), "purpose", 1, 256},
+        {MESSAGE(list_snapshots), "purpose", 1, 256},
+        {MESSAGE(document_chunk), "data", 1, 256 * 1024},
+        {MESSAGE(document_chunk), "sha256", 1, 32},
+        {MESSAGE(disable_writer_classes), "writer_ids", 256, 64},
+        {MESSAGE(enable_writer_classes), "writer_ids", 256, 64},
+        {MESSAGE(disable_writer_instances), "instance_ids", 256, 64},
+        {MESSAGE(requester_hello), "secret", 1, 32},
+        {MESSAGE(requester_hello), "snapshots", 1024, 0},
+    };
+#undef MESSAGE
+    for (size_t i = 0; i < sizeof bounds / sizeof bounds[0]; i++) {
+        const ProtobufCFieldDescriptor *field =
+            protobuf_c_message_descriptor_get_field_by_name(bounds[i].message, bounds[i].field);
+        assert_non_null(field);
+        assert_int_equal(limits_of(bounds[i].message, field)->elements, bounds[i].elements);
+        assert_int_equal(limits_of(bounds[i].message, field)->bytes, bounds[i].bytes);
+    }
+}
+
 /* 64 KiB of empty submessages become megabytes once unpacked. */
 static void test_amplification(void **state)
 {
@@ -673,6 +706,7 @@ int main(void)
         TEST(test_nothing_is_merged),
         TEST(test_counts),
         TEST(test_lengths),
+        TEST(test_other_bounds),
         TEST(test_amplification),
         TEST(test_depth),
         TEST(test_without_memory),
