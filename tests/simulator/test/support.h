@@ -81,13 +81,14 @@ void write_file(const wchar_t *path, const char *text);
 BOOL file_has(const wchar_t *path, const char *text);
 unsigned files_in(const wchar_t *folder_of_store, const wchar_t *pattern);
 
-/* Repeats a condition until it holds. */
-#define wait_until(condition)                                 \
-    do {                                                      \
-        ULONGLONG end_ = GetTickCount64() + MACHINE_LIMIT_MS; \
-        while (!(condition) && GetTickCount64() < end_)       \
-            Sleep(10);                                        \
-        assert_true(condition);                               \
+/* Repeats a condition until it holds; it is evaluated no more after that. */
+#define wait_until(condition)                                      \
+    do {                                                           \
+        ULONGLONG end_ = GetTickCount64() + MACHINE_LIMIT_MS;      \
+        BOOL holds_;                                               \
+        while (!(holds_ = (condition)) && GetTickCount64() < end_) \
+            Sleep(10);                                             \
+        assert_true(holds_);                                       \
     } while (0)
 
 /* Every test begins with no scenario, and ends with no object, no copy and no open creator left. */
