@@ -412,10 +412,12 @@ struct message *message_call(struct sp_client *client, const PB(Envelope) * requ
     free(bytes);
     if (!call)
         return NULL;
+    uint32_t slice_ms = used->on_tick ? TICK_MS : SP_FOREVER;
     enum sp_wait waited;
-    while ((waited = sp_call_wait(call, used->on_tick ? TICK_MS : SP_FOREVER, NULL, NULL, error)) ==
-           SP_WAIT_PENDING)
-        used->on_tick(used->context);
+    while ((waited = sp_call_wait(call, slice_ms, NULL, NULL, error)) == SP_WAIT_PENDING) {
+        if (used->on_tick)
+            used->on_tick(used->context);
+    }
     if (waited != SP_WAIT_DONE) {
         sp_call_free(call);
         return NULL;

@@ -6,5 +6,10 @@ if(WIN32)
   target_link_libraries(client_quote PRIVATE shell32)
   shadowpipe_add_unit_test(client_lib SOURCES client_lib.c client_fake_server.c LIBRARIES shadowpipe_client)
   shadowpipe_add_unit_test(client_raw SOURCES client_raw.c client_fake_server.c LIBRARIES shadowpipe_client)
+  # The same through the DLL, which has to lie beside the program.
+  shadowpipe_add_unit_test(client_dll SOURCES client_raw.c client_fake_server.c LIBRARIES shadowpipe_dll shadowpipe_proto)
+  target_compile_definitions(client_dll PRIVATE SHADOWPIPE_DLL)
+  add_custom_command(TARGET client_dll POST_BUILD
+    COMMAND ${CMAKE_COMMAND} -E copy_if_different $<TARGET_FILE:shadowpipe_dll> $<TARGET_FILE_DIR:client_dll>)
   shadowpipe_add_unit_test(client_windows SOURCES client_windows.c LIBRARIES shadowpipe_cli)
 endif()
