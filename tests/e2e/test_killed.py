@@ -112,6 +112,7 @@ def test_requester_killed_and_windows_takes_its_time(prefix, new_service, new_br
         bridge = new_bridge()
         victim = wire.Client(bridge.connect(service.pipe), "victim")
         reach(victim, phase, pb)
+        wait_until(machine.creator_is_open, "the set is open")
         machine.scenario({"machine": {"rundown_ms": rundown_ms}})
         kill_requester(service)
         began = time.monotonic()

@@ -26,7 +26,7 @@ class Service:
                  *(["--vss-library", windows_path(library)] if library else []), *more],
                 environment={**self.machine.environment, **(environment or {})},
                 stdout=log, stderr=subprocess.STDOUT)
-        wait_until(lambda: "listening" in self.output()[begin:] or self.process.poll() is not None,
+        wait_until(lambda: b"listening" in self.log.read_bytes()[begin:] or self.process.poll() is not None,
                    lambda: f"the service listens; it says: {self.output()}")
         return self
 

@@ -14,7 +14,7 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 BUILD = ROOT / "build"
-WIN64 = BUILD / "win64"
+WIN64 = pathlib.Path(os.environ.get("SHADOWPIPE_BINARIES", BUILD / "win64"))
 LIMIT = 60  # seconds for whatever must happen; long, because it only decides when a broken product is given up
 
 SERVICE_EXE = WIN64 / "service" / "shadowpiped.exe"
