@@ -180,8 +180,8 @@ int scm_uninstall(void)
     DWORD error;
     SC_HANDLE service = open_service(SERVICE_STOP | DELETE, &error);
     if (service == NULL && error == ERROR_SERVICE_DOES_NOT_EXIST) {
-        printf("shadowpiped: the service is not installed\n");
-        return SCM_DONE;
+        fprintf(stderr, "shadowpiped: the service is not installed\n");
+        return SCM_FAILED;
     }
     if (service == NULL) {
         return fail("the service cannot be opened", error);
