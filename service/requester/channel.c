@@ -66,11 +66,15 @@ static DWORD wait_left(ULONGLONG end_ms)
     return now_ms < end_ms ? (DWORD)(end_ms - now_ms) : 0;
 }
 
+/* All that reading and writing need. GENERIC_WRITE would also ask for FILE_CREATE_PIPE_INSTANCE, which is the
+ * server's alone. */
+static const DWORD PIPE_ACCESS = FILE_GENERIC_READ | (FILE_GENERIC_WRITE & ~(DWORD)FILE_CREATE_PIPE_INSTANCE);
+
 static DWORD open_pipe(HANDLE *pipe, const wchar_t *name, DWORD limit_ms)
 {
     ULONGLONG end_ms = GetTickCount64() + limit_ms;
     for (;;) {
-        *pipe = CreateFileW(name, GENERIC_READ | GENERIC_WRITE, 0, NULL, OPEN_EXISTING,
+        *pipe = CreateFileW(name, PIPE_ACCESS, 0, NULL, OPEN_EXISTING,
                             FILE_FLAG_OVERLAPPED | SECURITY_SQOS_PRESENT | SECURITY_IDENTIFICATION, NULL);
         if (*pipe != INVALID_HANDLE_VALUE) {
             return ERROR_SUCCESS;

@@ -284,11 +284,14 @@ static int run(struct requester *requester)
                                requester->limits->connect_ms, CHANNEL_SERVER_PARENT);
     if (error != ERROR_SUCCESS) {
         log_failure("the service's pipe cannot be used (error %lu)", error);
+        watchdog_step("the start of COM", requester->limits->ready_ms);
+        worker_end(&requester->worker);
         return REQUESTER_EXIT_NO_SERVICE;
     }
     if (WaitForSingleObject(requester->worker.ready_event, requester->limits->ready_ms) != WAIT_OBJECT_0) {
         log_failure("COM has not come up in time");
-        return REQUESTER_EXIT_NOT_READY;
+        /* Its thread hangs somewhere in a loader or a proxy: an orderly exit could hang with it. */
+        TerminateProcess(GetCurrentProcess(), REQUESTER_EXIT_NOT_READY);
     }
     struct arena arena;
     arena_init(&arena, HELLO_ARENA_BYTES);

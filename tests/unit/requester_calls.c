@@ -2,6 +2,7 @@
 #include "cmocka_all.h"
 #include "requester_service.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -446,6 +447,57 @@ static void abort_cancels_what_runs(void **state)
     service_end(&service);
 }
 
+/* ---- Many writers. ---- */
+
+static void many_writers_are_read_one_by_one(void **state)
+{
+    (void)state;
+    enum {
+        EXTRA = 200
+    };
+    static char scenario[EXTRA * 300];
+    struct service service;
+    size_t used = 0;
+    for (unsigned i = 0; i < EXTRA; i++) {
+        used +=
+            (size_t)snprintf(scenario + used, sizeof scenario - used,
+                             "[writer:Extra %u]\r\nclass={7a5c0000-0000-4000-8000-%012u}\r\n"
+                             "component=Data %u\r\nlogical_path=some\\path\r\npath=%%ProgramData%%\\x%u\r\n",
+                             i, i + 1, i, i);
+    }
+    service_init(&service);
+    service_scenario(&service, scenario);
+    service_start_welcomed(&service);
+    CALL_ALL(&service, CREATE, INITIALIZE, STATE, GATHER);
+    uint32_t count =
+        service_simple(&service, PB_METHOD(GET_WRITER_METADATA_COUNT))->get_writer_metadata_count->count;
+    assert_int_equal(count, 10 + EXTRA);
+    unsigned extra = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        PB(Call) call = SHADOWPIPE__V1__CALL__INIT;
+        PB(GetWriterMetadataEx) in = SHADOWPIPE__V1__GET_WRITER_METADATA_EX__INIT;
+        in.index = i;
+        in.with_components = true;
+        call.method_case = PB_METHOD(GET_WRITER_METADATA_EX);
+        call.get_writer_metadata_ex = &in;
+        PB(CallReply) *reply = service_call(&service, &call);
+        assert_int_equal(reply->hresult, S_OK);
+        const PB(Writer) *writer = reply->get_writer_metadata_ex->writer;
+        if (strncmp(writer->status->name, "Extra ", 6) == 0) {
+            extra++;
+            assert_int_equal(writer->n_components, 1);
+            assert_string_equal(writer->components[0]->logical_path, "some\\path");
+            assert_int_equal(writer->components[0]->n_roots, 1);
+            assert_null(strchr(writer->components[0]->roots[0], '%'));
+            assert_int_equal(writer->components[0]->n_files, 0); /* not asked for */
+        }
+    }
+    assert_int_equal(extra, EXTRA);
+    CALL_ALL(&service, RELEASE);
+    assert_int_equal(service_exit_code(&service), REQUESTER_EXIT_DONE);
+    service_end(&service);
+}
+
 /* ---- Queries and refusals. ---- */
 
 static void providers_and_volumes_are_asked(void **state)
@@ -536,6 +588,7 @@ int main(int count, char **arguments)
         cmocka_unit_test(the_limit_of_time_cancels),
         cmocka_unit_test(what_does_not_end_is_answered_as_pending),
         cmocka_unit_test(abort_cancels_what_runs),
+        cmocka_unit_test(many_writers_are_read_one_by_one),
         cmocka_unit_test(providers_and_volumes_are_asked),
         cmocka_unit_test(what_is_not_there_yet_says_so),
     };

@@ -331,6 +331,16 @@ static void a_service_that_does_not_welcome(void **state)
     service_end(&service);
 }
 
+static void a_service_that_is_not_there(void **state)
+{
+    (void)state;
+    struct service service;
+    service_init(&service);
+    service_start_without_pipe(&service);
+    assert_int_equal(service_exit_code(&service), REQUESTER_EXIT_NO_SERVICE);
+    service_end(&service);
+}
+
 static void a_service_that_is_silent(void **state)
 {
     (void)state;
@@ -394,6 +404,7 @@ int main(int count, char **arguments)
         cmocka_unit_test(a_library_without_the_functions_is_told),
         cmocka_unit_test(what_is_not_the_simulator_is_refused_where_it_has_to_be),
         cmocka_unit_test(a_service_that_does_not_welcome),
+        cmocka_unit_test(a_service_that_is_not_there),
         cmocka_unit_test(a_service_that_is_silent),
         cmocka_unit_test(bad_frames_break_the_pipe),
     };

@@ -106,6 +106,36 @@ static void roots_are_expanded_and_distinct(void **state)
     arena_free(&arena);
 }
 
+/* A result that cannot go out takes nothing of what VSS said with it. */
+static void a_dropped_result_keeps_the_codes(void **state)
+{
+    (void)state;
+    struct arena arena;
+    arena_init(&arena, 65536);
+    struct reply reply = {.arena = &arena};
+    shadowpipe__v1__call_reply__init(&reply.message);
+    reply.message.hresult = 1;
+    reply.message.async_hresult = 2;
+    reply.message.wait_hresult = 3;
+    reply.message.elapsed_ms = 4;
+    reply.message.session_phase = PB_VALUE(SESSION_PHASE, SESSION_PHASE_GATHERED);
+    assert_non_null(REPLY_OUT(&reply, QUERY, query, query_result));
+    while (reply_alloc(&reply, 1000) != NULL) {
+    }
+    assert_true(reply.no_memory);
+    reply_drop_result(&reply, "requester_memory", "the requester has no memory for it");
+    assert_int_equal(reply.message.out_case, PB_OUT(_NOT_SET));
+    assert_int_equal(reply.message.hresult, 1);
+    assert_int_equal(reply.message.async_hresult, 2);
+    assert_int_equal(reply.message.wait_hresult, 3);
+    assert_int_equal(reply.message.elapsed_ms, 4);
+    assert_int_equal(reply.message.session_phase, PB_VALUE(SESSION_PHASE, SESSION_PHASE_GATHERED));
+    assert_int_equal(reply.message.status->code, PB_CODE(RESOURCE_EXHAUSTED));
+    assert_string_equal(reply.message.status->limit_name, "requester_memory");
+    assert_false(reply.no_memory);
+    arena_free(&arena);
+}
+
 /* ---- The record. ---- */
 
 static struct record backup_record(void)
@@ -268,6 +298,7 @@ int main(void)
         cmocka_unit_test(bad_guids_are_refused),
         cmocka_unit_test(file_times_become_unix_times),
         cmocka_unit_test(roots_are_expanded_and_distinct),
+        cmocka_unit_test(a_dropped_result_keeps_the_codes),
         cmocka_unit_test(prepare_names_what_is_missing),
         cmocka_unit_test(other_methods_name_what_is_missing),
         cmocka_unit_test(abort_is_owed_exactly_when_it_has_to_be),

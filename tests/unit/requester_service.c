@@ -189,6 +189,11 @@ void service_start(struct service *service)
     await_client(service);
 }
 
+void service_start_without_pipe(struct service *service)
+{
+    start_process(service);
+}
+
 void service_listen(struct service *service)
 {
     create_pipe(service);

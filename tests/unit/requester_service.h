@@ -44,6 +44,8 @@ void service_init(struct service *service);
 void service_scenario(struct service *service, const char *text);
 /* Makes the pipe, starts the process and waits until it has dialled in. */
 void service_start(struct service *service);
+/* The process alone: it finds no pipe. */
+void service_start_without_pipe(struct service *service);
 /* Waits until the running process dials in again. */
 void service_listen(struct service *service);
 /* start, RequesterHello, RequesterWelcome. */
