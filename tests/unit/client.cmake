@@ -12,4 +12,5 @@ if(WIN32)
   add_custom_command(TARGET client_dll POST_BUILD
     COMMAND ${CMAKE_COMMAND} -E copy_if_different $<TARGET_FILE:shadowpipe_dll> $<TARGET_FILE_DIR:client_dll>)
   shadowpipe_add_unit_test(client_windows SOURCES client_windows.c LIBRARIES shadowpipe_cli)
+  set_tests_properties(client_windows PROPERTIES RESOURCE_LOCK drive_letters)
 endif()

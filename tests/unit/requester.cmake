@@ -14,3 +14,5 @@ foreach(name IN ITEMS requester_calls requester_duties requester_leaks requester
   add_dependencies(${name} vssapi)
 endforeach()
 target_link_libraries(requester_snapshots PRIVATE shadowpipe_cli)
+# It takes a free drive letter; so do others.
+set_tests_properties(requester_snapshots PROPERTIES RESOURCE_LOCK drive_letters)
