@@ -143,22 +143,20 @@ void broker_set_time(struct broker *broker, uint64_t monotonic_ms, int64_t unix_
 uint64_t broker_next_timer_ms(const struct broker *broker);
 void broker_timer(struct broker *broker);
 
-void broker_connected(struct broker *broker, uint64_t connection, enum connection_kind kind);
+void broker_connected(struct broker *broker, uint64_t id, enum connection_kind kind);
 /* Client connections: before their first bytes. `failure` (NULL or why in words) means that the identity
  * could not be read: the broker answers UNAUTHENTICATED. */
-void broker_identified(struct broker *broker, uint64_t connection, const struct caller *caller,
-                       const char *failure);
+void broker_identified(struct broker *broker, uint64_t id, const struct caller *caller, const char *failure);
 /* Requester connections: before their first bytes; the process at the other end of the pipe. */
-void broker_requester_identified(struct broker *broker, uint64_t connection, uint32_t process_id);
-void broker_received(struct broker *broker, uint64_t connection, const uint8_t *bytes, size_t size);
+void broker_requester_identified(struct broker *broker, uint64_t id, uint32_t process_id);
+void broker_received(struct broker *broker, uint64_t id, const uint8_t *bytes, size_t size);
 /* The host sent some of what was queued. */
-void broker_output_drained(struct broker *broker, uint64_t connection);
-void broker_disconnected(struct broker *broker, uint64_t connection);
+void broker_output_drained(struct broker *broker, uint64_t id);
+void broker_disconnected(struct broker *broker, uint64_t id);
 
-void broker_requester_started(struct broker *broker, uint64_t requester, uint32_t process_id);
+void broker_requester_started(struct broker *broker, uint64_t id, uint32_t process_id);
 /* `exit_code` of the process; or, when it could not be started, `failure` in words (else NULL). */
-void broker_requester_exited(struct broker *broker, uint64_t requester, uint32_t exit_code,
-                             const char *failure);
+void broker_requester_exited(struct broker *broker, uint64_t id, uint32_t exit_code, const char *failure);
 
 /* `failure` NULL, or why in words. */
 void broker_volumes_enumerated(struct broker *broker, const struct host_volume *volumes, size_t count,

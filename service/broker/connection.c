@@ -136,8 +136,8 @@ void broker_disconnected(struct broker *broker, uint64_t id)
 
 void connections_free(struct broker *broker)
 {
-    while (!list_is_empty(&broker->connections)) {
-        struct connection *connection = LIST_FIRST(&broker->connections, struct connection, link);
+    LIST_EACH(struct connection, connection, &broker->connections, link)
+    {
         if (connection->state != CONNECTION_CLOSED)
             abandon(connection);
         free_connection(connection);

@@ -49,7 +49,7 @@ static const struct request_type {
     PB(Envelope__BodyCase) request;
     bool takes_slot;     /* it may stay open */
     bool while_stopping; /* it does not begin new work */
-    void (*handle)(struct connection *connection, const PB(Envelope) * envelope); /* NULL: not yet */
+    void (*handle)(struct connection *connection, const PB(Envelope) * envelope);
 } types[] = {
     {PB_BODY(PING), false, true, answer_ping},
     {PB_BODY(HELLO), false, true, answer_second_hello},
@@ -83,6 +83,10 @@ static PB(Status) * check_rights(struct connection *connection, const PB(Envelop
 {
     struct broker *broker = connection->broker;
     uint32_t rights;
+    if (envelope->body_case == PB_BODY(_NOT_SET))
+        return error_advise(
+            status_make(&broker->arena, PB_CODE(INVALID_ARGUMENT), "NO_BODY", "the frame holds no request"),
+            "Set one of the requests of shadowpipe.proto.");
     if (!rights_needed(envelope, &rights)) {
         if (envelope->body_case == PB_BODY(REQUESTER_HELLO))
             return error_advise(status_make(&broker->arena, PB_CODE(PERMISSION_DENIED), "NOT_FOR_CLIENTS",
@@ -143,20 +147,14 @@ bool dispatch_request(struct connection *connection, const PB(Envelope) * envelo
     if (type != NULL && type->takes_slot && connection->in_flight >= broker->config.max_in_flight)
         return false;
     broker->counters.requests++;
-    PB(Status) *refusal = NULL;
-    if (envelope->body_case == PB_BODY(_NOT_SET))
-        refusal = error_advise(
-            status_make(&broker->arena, PB_CODE(INVALID_ARGUMENT), "NO_BODY", "the frame holds no request"),
-            "Set one of the requests of shadowpipe.proto.");
-    else
-        refusal = check_rights(connection, envelope);
-    if (refusal == NULL && (type == NULL || type->handle == NULL))
+    PB(Status) *refusal = check_rights(connection, envelope);
+    if (refusal == NULL && type == NULL)
         refusal = unimplemented(broker, envelope);
-    if (refusal == NULL && broker->stopping && !type->while_stopping)
+    if (refusal == NULL && broker->stopping && type != NULL && !type->while_stopping)
         refusal = error_stopping(broker);
-    if (refusal != NULL)
-        fail_now(connection, envelope->id, refusal);
-    else
+    if (refusal == NULL && type != NULL)
         type->handle(connection, envelope);
+    else
+        fail_now(connection, envelope->id, refusal);
     return true;
 }

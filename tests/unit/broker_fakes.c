@@ -153,110 +153,163 @@ static void note_step(struct world *world, struct fake_requester *requester, con
     }
 }
 
-/* Everything in order: what the method gives. */
-static void answer(struct world *world, struct fake_requester *requester, uint32_t id, const PB(Call) * call)
-{
-    PB(CallReply) reply = SHADOWPIPE__V1__CALL_REPLY__INIT;
-    PB(GetWriterMetadataCountResult) metadata_count = SHADOWPIPE__V1__GET_WRITER_METADATA_COUNT_RESULT__INIT;
-    PB(GetWriterStatusCountResult) status_count = SHADOWPIPE__V1__GET_WRITER_STATUS_COUNT_RESULT__INIT;
-    PB(GetWriterMetadataResult) metadata = SHADOWPIPE__V1__GET_WRITER_METADATA_RESULT__INIT;
-    PB(GetWriterStatusResult) status_result = SHADOWPIPE__V1__GET_WRITER_STATUS_RESULT__INIT;
-    PB(Writer) writer = SHADOWPIPE__V1__WRITER__INIT;
-    PB(WriterStatus) status = SHADOWPIPE__V1__WRITER_STATUS__INIT;
-    PB(StartSnapshotSetResult) started = SHADOWPIPE__V1__START_SNAPSHOT_SET_RESULT__INIT;
-    PB(AddToSnapshotSetResult) added = SHADOWPIPE__V1__ADD_TO_SNAPSHOT_SET_RESULT__INIT;
-    PB(IsVolumeSupportedResult) supported = SHADOWPIPE__V1__IS_VOLUME_SUPPORTED_RESULT__INIT;
-    PB(GetSnapshotPropertiesResult) properties = SHADOWPIPE__V1__GET_SNAPSHOT_PROPERTIES_RESULT__INIT;
-    PB(Snapshot) snapshot = SHADOWPIPE__V1__SNAPSHOT__INIT;
-    PB(QueryResult) query = SHADOWPIPE__V1__QUERY_RESULT__INIT;
-    PB(Provider) provider = SHADOWPIPE__V1__PROVIDER__INIT;
-    PB(Provider) * providers[] = {&provider};
-    PB(Component) component = SHADOWPIPE__V1__COMPONENT__INIT;
-    PB(Component) * components[] = {&component, &component};
+/* Everything that a reply may point to. */
+struct outs {
+    PB(CallReply) reply;
+    PB(GetWriterMetadataCountResult) metadata_count;
+    PB(GetWriterStatusCountResult) status_count;
+    PB(GetWriterMetadataResult) metadata;
+    PB(GetWriterStatusResult) status_result;
+    PB(Writer) writer;
+    PB(WriterStatus) status;
+    PB(Component) component;
+    PB(Component) * components[2];
+    PB(StartSnapshotSetResult) started;
+    PB(AddToSnapshotSetResult) added;
+    PB(IsVolumeSupportedResult) supported;
+    PB(GetSnapshotPropertiesResult) properties;
+    PB(Snapshot) snapshot;
+    PB(QueryResult) query;
+    PB(Provider) provider;
+    PB(Provider) * providers[1];
     char text[64];
+};
+
+static void answer_writers(struct world *world, const struct fake_requester *requester, const PB(Call) * call,
+                           struct outs *out)
+{
     unsigned present[WRITERS];
     unsigned count = present_writers(world, present);
-    note_step(world, requester, call);
-    if (method_is_asynchronous(call->method_case))
-        reply.async_hresult = S_ASYNC_FINISHED;
+    shadowpipe__v1__get_writer_metadata_count_result__init(&out->metadata_count);
+    shadowpipe__v1__get_writer_status_count_result__init(&out->status_count);
+    shadowpipe__v1__get_writer_metadata_result__init(&out->metadata);
+    shadowpipe__v1__get_writer_status_result__init(&out->status_result);
+    shadowpipe__v1__writer__init(&out->writer);
+    shadowpipe__v1__writer_status__init(&out->status);
+    shadowpipe__v1__component__init(&out->component);
     switch (call->method_case) {
     case PB_METHOD(GET_WRITER_METADATA_COUNT):
-        metadata_count.count = count;
-        reply.out_case = PB_OUT(GET_WRITER_METADATA_COUNT);
-        reply.get_writer_metadata_count = &metadata_count;
+        out->metadata_count.count = count;
+        out->reply.out_case = PB_OUT(GET_WRITER_METADATA_COUNT);
+        out->reply.get_writer_metadata_count = &out->metadata_count;
         break;
     case PB_METHOD(GET_WRITER_METADATA):
-        fill_identity(&status, present[call->get_writer_metadata->index]);
-        writer.status = &status;
-        writer.components = components;
-        writer.n_components = call->get_writer_metadata->with_components ? 2 : 0;
-        metadata.writer = &writer;
-        reply.out_case = PB_OUT(GET_WRITER_METADATA);
-        reply.get_writer_metadata = &metadata;
+        fill_identity(&out->status, present[call->get_writer_metadata->index]);
+        out->components[0] = out->components[1] = &out->component;
+        out->writer.status = &out->status;
+        out->writer.components = out->components;
+        out->writer.n_components = call->get_writer_metadata->with_components ? 2 : 0;
+        out->metadata.writer = &out->writer;
+        out->reply.out_case = PB_OUT(GET_WRITER_METADATA);
+        out->reply.get_writer_metadata = &out->metadata;
         break;
     case PB_METHOD(GET_WRITER_STATUS_COUNT):
-        status_count.count = count;
-        reply.out_case = PB_OUT(GET_WRITER_STATUS_COUNT);
-        reply.get_writer_status_count = &status_count;
+        out->status_count.count = count;
+        out->reply.out_case = PB_OUT(GET_WRITER_STATUS_COUNT);
+        out->reply.get_writer_status_count = &out->status_count;
         break;
     case PB_METHOD(GET_WRITER_STATUS_EX):
-        status_result.writer = &status;
-        fill_status(world, requester, present[call->get_writer_status_ex->index], &status_result);
-        reply.out_case = PB_OUT(GET_WRITER_STATUS_EX);
-        reply.get_writer_status_ex = &status_result;
-        break;
-    case PB_METHOD(START_SNAPSHOT_SET):
-        reply.hresult = start_set(world, requester);
-        (void)snprintf(text, sizeof text, "5e7%05u-0000-0000-0000-000000000000", (unsigned)requester->id);
-        started.set_id = text;
-        if (reply.hresult == 0) {
-            reply.out_case = PB_OUT(START_SNAPSHOT_SET);
-            reply.start_snapshot_set = &started;
-        }
-        break;
-    case PB_METHOD(ADD_TO_SNAPSHOT_SET):
-        (void)snprintf(text, sizeof text, "c0b%05u-0000-0000-0000-%012u", (unsigned)requester->id,
-                       (unsigned)++requester->added);
-        added.snapshot_id = text;
-        reply.out_case = PB_OUT(ADD_TO_SNAPSHOT_SET);
-        reply.add_to_snapshot_set = &added;
-        break;
-    case PB_METHOD(IS_VOLUME_SUPPORTED):
-        /* The last hexadecimal digit of the names is the index and 12. */
-        supported.supported = true;
-        for (int i = 0; i < 4; i++) {
-            const char *volume = call->is_volume_supported->volume;
-            if (volume[strlen(volume) - 3] == "cdef"[i])
-                supported.supported = !world->unsupported[i];
-        }
-        if (strncmp(call->is_volume_supported->provider_id, "bad", 3) == 0)
-            supported.supported = false;
-        reply.out_case = PB_OUT(IS_VOLUME_SUPPORTED);
-        reply.is_volume_supported = &supported;
-        break;
-    case PB_METHOD(GET_SNAPSHOT_PROPERTIES):
-        snapshot.snapshot_id = call->get_snapshot_properties->snapshot_id;
-        (void)snprintf(text, sizeof text, "\\\\?\\GLOBALROOT\\Device\\Copy%s",
-                       snapshot.snapshot_id + strlen(snapshot.snapshot_id) - 2);
-        snapshot.device = text;
-        properties.snapshot = &snapshot;
-        reply.out_case = PB_OUT(GET_SNAPSHOT_PROPERTIES);
-        reply.get_snapshot_properties = &properties;
-        break;
-    case PB_METHOD(QUERY):
-        provider.name = (char *)(uintptr_t) "Test provider";
-        query.providers = providers;
-        query.n_providers = 1;
-        reply.out_case = PB_OUT(QUERY);
-        reply.query = &query;
-        break;
-    case PB_METHOD(IS_VOLUME_SNAPSHOTTED):
-        reply.hresult = 0x80004001u;
+        out->status_result.writer = &out->status;
+        fill_status(world, requester, present[call->get_writer_status_ex->index], &out->status_result);
+        out->reply.out_case = PB_OUT(GET_WRITER_STATUS_EX);
+        out->reply.get_writer_status_ex = &out->status_result;
         break;
     default:
         break;
     }
-    send_reply(world, requester, id, &reply);
+}
+
+/* The last hexadecimal digit of the volumes' ids is their index and 12. */
+static bool supports(const struct world *world, const PB(IsVolumeSupported) * question)
+{
+    char digit = question->volume[strlen(question->volume) - 3];
+    if (strncmp(question->provider_id, "bad", 3) == 0)
+        return false;
+    for (int i = 0; i < 4; i++) {
+        if (digit == "cdef"[i])
+            return !world->unsupported[i];
+    }
+    return true;
+}
+
+static void answer_set(struct world *world, struct fake_requester *requester, const PB(Call) * call,
+                       struct outs *out)
+{
+    shadowpipe__v1__start_snapshot_set_result__init(&out->started);
+    shadowpipe__v1__add_to_snapshot_set_result__init(&out->added);
+    shadowpipe__v1__get_snapshot_properties_result__init(&out->properties);
+    shadowpipe__v1__snapshot__init(&out->snapshot);
+    switch (call->method_case) {
+    case PB_METHOD(START_SNAPSHOT_SET):
+        out->reply.hresult = start_set(world, requester);
+        (void)snprintf(out->text, sizeof out->text, "5e7%05u-0000-0000-0000-000000000000",
+                       (unsigned)requester->id);
+        out->started.set_id = out->text;
+        if (out->reply.hresult == 0) {
+            out->reply.out_case = PB_OUT(START_SNAPSHOT_SET);
+            out->reply.start_snapshot_set = &out->started;
+        }
+        break;
+    case PB_METHOD(ADD_TO_SNAPSHOT_SET):
+        (void)snprintf(out->text, sizeof out->text, "c0b%05u-0000-0000-0000-%012u", (unsigned)requester->id,
+                       (unsigned)++requester->added);
+        out->added.snapshot_id = out->text;
+        out->reply.out_case = PB_OUT(ADD_TO_SNAPSHOT_SET);
+        out->reply.add_to_snapshot_set = &out->added;
+        break;
+    case PB_METHOD(GET_SNAPSHOT_PROPERTIES):
+        out->snapshot.snapshot_id = call->get_snapshot_properties->snapshot_id;
+        (void)snprintf(out->text, sizeof out->text, "\\\\?\\GLOBALROOT\\Device\\Copy%s",
+                       out->snapshot.snapshot_id + strlen(out->snapshot.snapshot_id) - 2);
+        out->snapshot.device = out->text;
+        out->properties.snapshot = &out->snapshot;
+        out->reply.out_case = PB_OUT(GET_SNAPSHOT_PROPERTIES);
+        out->reply.get_snapshot_properties = &out->properties;
+        break;
+    default:
+        break;
+    }
+}
+
+static void answer_questions(const struct world *world, const PB(Call) * call, struct outs *out)
+{
+    shadowpipe__v1__is_volume_supported_result__init(&out->supported);
+    shadowpipe__v1__query_result__init(&out->query);
+    shadowpipe__v1__provider__init(&out->provider);
+    switch (call->method_case) {
+    case PB_METHOD(IS_VOLUME_SUPPORTED):
+        out->supported.supported = supports(world, call->is_volume_supported);
+        out->reply.out_case = PB_OUT(IS_VOLUME_SUPPORTED);
+        out->reply.is_volume_supported = &out->supported;
+        break;
+    case PB_METHOD(QUERY):
+        out->provider.name = (char *)(uintptr_t) "Test provider";
+        out->providers[0] = &out->provider;
+        out->query.providers = out->providers;
+        out->query.n_providers = 1;
+        out->reply.out_case = PB_OUT(QUERY);
+        out->reply.query = &out->query;
+        break;
+    case PB_METHOD(IS_VOLUME_SNAPSHOTTED):
+        out->reply.hresult = 0x80004001u;
+        break;
+    default:
+        break;
+    }
+}
+
+/* Everything in order: what the method gives. */
+static void answer(struct world *world, struct fake_requester *requester, uint32_t id, const PB(Call) * call)
+{
+    struct outs out;
+    shadowpipe__v1__call_reply__init(&out.reply);
+    note_step(world, requester, call);
+    if (method_is_asynchronous(call->method_case))
+        out.reply.async_hresult = S_ASYNC_FINISHED;
+    answer_writers(world, requester, call, &out);
+    answer_set(world, requester, call, &out);
+    answer_questions(world, call, &out);
+    send_reply(world, requester, id, &out.reply);
 }
 
 /* ---- the process ---- */
