@@ -222,6 +222,7 @@ static void read_texts(struct service_config *config, HKEY root)
     if (read_text(config, root, L"Access", text, ARRAYSIZE(text))) {
         if (access_valid_sddl(text, why, sizeof why)) {
             wcscpy(config->access_sddl, text);
+            config->access_configured = true;
         } else {
             report(config, "Access is not used: %s. The default is used", why);
         }

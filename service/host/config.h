@@ -31,6 +31,7 @@ struct service_config {
     wchar_t vss_library[HANDOFF_LIBRARY_CHARS]; /* "" = the system's */
     char vss_library_utf8[3 * HANDOFF_LIBRARY_CHARS];
     wchar_t access_sddl[ACCESS_SDDL_CHARS];
+    bool access_configured; /* it is not the default */
     char os_build[32];
     bool must_be_simulator;
     bool grant_self; /* the account that runs this has all rights */

@@ -126,10 +126,12 @@ static void test_access_never_gets_weaker(void **state)
     config_read_registry(config, root);
     assert_int_equal(config->problems_count, 1);
     assert_wide(config->access_sddl, ACCESS_DEFAULT_SDDL);
+    assert_false(config->access_configured);
     set_text(PRODUCT, L"Access", L"D:P(A;;0x7e;;;SY)(A;;0x6;;;AU)");
     config_read_registry(config, root);
     assert_int_equal(config->problems_count, 1);
     assert_wide(config->access_sddl, L"D:P(A;;0x7e;;;SY)(A;;0x6;;;AU)");
+    assert_true(config->access_configured);
 }
 
 static void test_texts_that_cannot_be_used(void **state)
