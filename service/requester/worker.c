@@ -140,7 +140,7 @@ static void clean_up(struct worker *worker)
         worker->abort_failed = FAILED(hresult);
         if (FAILED(hresult)) {
             log_failure("AbortBackup failed with 0x%08lx; the set may stay open until VSS notices",
-                      (unsigned long)hresult);
+                        (unsigned long)hresult);
         }
     }
     watchdog_step("Release", worker->limits->release_ms);
