@@ -254,10 +254,27 @@ static int run_on(struct session *session, const PB(SnapshotReply) * reply)
     return exit_code(&result, outcome);
 }
 
+/* What would fail after the snapshot anyway: nothing has to be frozen for it. */
+static bool check_before(const struct arguments *arguments, struct sp_error **error)
+{
+    struct program program;
+    if (!mapping_check(arguments, error))
+        return false;
+    if (starts_ignoring_case(arguments->program[0], "snap:"))
+        return true;
+    bool found = program_prepare(&program, arguments->program, 1, error);
+    if (found)
+        program_free(&program);
+    return found;
+}
+
 int command_run(struct session *session)
 {
+    struct sp_error *error = NULL;
     enum outcome outcome;
     mapping_sweep();
+    if (!check_before(session->arguments, &error))
+        return OUTCOME_RUN_OFFSET + (int)session_fail(session, error);
     struct message *reply = job_create(session, &outcome);
     if (!reply)
         return OUTCOME_RUN_OFFSET + (int)outcome;

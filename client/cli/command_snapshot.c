@@ -82,8 +82,11 @@ static enum outcome hold_and_finish(struct session *session, const PB(SnapshotRe
 
 enum outcome command_snapshot(struct session *session)
 {
+    struct sp_error *error = NULL;
     enum outcome outcome;
     mapping_sweep();
+    if (!mapping_check(session->arguments, &error))
+        return session_fail(session, error);
     struct message *reply = job_create(session, &outcome);
     if (!reply)
         return outcome;

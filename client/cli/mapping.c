@@ -104,15 +104,35 @@ static const PB(Snapshot) * find_volume(const PB(SnapshotReply) * reply, const c
     return volume;
 }
 
+static struct sp_error *letter_in_use(char letter)
+{
+    if (!letter)
+        return error_create(SP_RESOURCE_EXHAUSTED, "BAD_ARGUMENT",
+                            "Take a drive letter away, or use --mount.", "No drive letter is free.");
+    return error_create(SP_ALREADY_EXISTS, "BAD_ARGUMENT", "Use another letter, or VOLUME=*.",
+                        "The drive letter %c: is in use.", letter);
+}
+
+bool mapping_check(const struct arguments *arguments, struct sp_error **error)
+{
+    for (size_t i = 0; i < arguments->as.count; i++) {
+        const char *value = arguments->as.items[i];
+        const char *target = strrchr(value, '=');
+        char letter = target && target[1] != '*' ? (char)(target[1] & ~0x20) : 0;
+        if (letter && !drive_letter_is_free(letter)) {
+            error_give(error, letter_in_use(letter));
+            return false;
+        }
+    }
+    return true;
+}
+
 static bool map_letter(struct mapping *mapping, const PB(Snapshot) * volume, const char *target,
                        struct sp_error **error)
 {
     char letter = *target == '*' ? drive_letter_find_free() : (char)(*target & ~0x20);
     if (!letter || !drive_letter_is_free(letter)) {
-        error_give(error,
-                   error_create(SP_ALREADY_EXISTS, "BAD_ARGUMENT", "Use another letter, or VOLUME=*.",
-                                letter ? "The drive letter %c: is in use." : "No drive letter is free%c",
-                                letter ? letter : '.'));
+        error_give(error, letter_in_use(letter));
         return false;
     }
     struct text name = {0};

@@ -22,6 +22,9 @@ struct mapping {
 /* Takes away what commands left that were killed together with their guard. */
 void mapping_sweep(void);
 
+/* Before the snapshot: are the letters that are asked for free? */
+bool mapping_check(const struct arguments *arguments, struct sp_error **error);
+
 /* False: nothing is mapped. `reply` has to outlive the mapping. */
 bool mapping_make(struct mapping *mapping, const PB(SnapshotReply) * reply, const struct arguments *arguments,
                   struct sp_error **error);

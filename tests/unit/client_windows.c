@@ -279,7 +279,10 @@ static void wrong_mappings_leave_nothing(void **state)
     (void)state;
     assert_false(mapping_make(&mapping, make_reply(), &arguments, &error));
     expect_error(SP_INVALID_ARGUMENT, "E:");
+    assert_true(mapping_check(&arguments, &error));
     arguments.as.items[1] = taken;
+    assert_false(mapping_check(&arguments, &error));
+    expect_error(SP_ALREADY_EXISTS, "C: is in use");
     assert_false(mapping_make(&mapping, make_reply(), &arguments, &error));
     expect_error(SP_ALREADY_EXISTS, "C: is in use");
     arguments.as.count = 0;
