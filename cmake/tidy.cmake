@@ -54,7 +54,8 @@ function(shadowpipe_add_tidy_target)
       set(stamp "${PROJECT_BINARY_DIR}/tidy/${stamp}.ok")
       add_custom_command(
         OUTPUT "${stamp}"
-        COMMAND ${SHADOWPIPE_CLANG_TIDY} -p "${PROJECT_BINARY_DIR}" --quiet --warnings-as-errors=* "${source}"
+        COMMAND ${SHADOWPIPE_CLANG_TIDY} -p "${PROJECT_BINARY_DIR}" --quiet --warnings-as-errors=*
+                --extra-arg=-Wno-ignored-attributes "${source}" # gnu_printf is gcc's
         COMMAND ${CMAKE_COMMAND} -E touch "${stamp}"
         DEPENDS "${source}" "${PROJECT_SOURCE_DIR}/.clang-tidy" "$<TARGET_OBJECTS:${target}>"
         COMMENT "clang-tidy ${name}"
