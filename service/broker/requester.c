@@ -38,6 +38,17 @@ const char *method_name(PB(Call__MethodCase) method)
         protobuf_c_message_descriptor_get_field(&shadowpipe__v1__call__descriptor, (unsigned)method);
     if (field == NULL)
         return "no call";
+    /* The messages whose names are not those of COM. */
+    switch (method) {
+    case PB_METHOD(CREATE_OBJECT):
+        return "CreateVssBackupComponents";
+    case PB_METHOD(RELEASE_OBJECT):
+        return "Release";
+    case PB_METHOD(DELETE_SNAPSHOTS):
+        return "DeleteSnapshots";
+    default:
+        break;
+    }
     return ((const ProtobufCMessageDescriptor *)field->descriptor)->short_name;
 }
 

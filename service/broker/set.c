@@ -462,10 +462,18 @@ static void forget_attempt(struct set *set)
     set->completion_failure = NULL;
 }
 
+/* An answer to StartSnapshotSet that never came may have been a success. */
+static bool may_have_opened(const struct set *set)
+{
+    const struct sequence *sequence = &set->sequence;
+    return set->opened || (sequence->running && sequence->step->method == PB_METHOD(START_SNAPSHOT_SET) &&
+                           sequence->sent > sequence->answered);
+}
+
 void set_process_ended(struct set *set, PB(Status) * why, bool left_open)
 {
     struct broker *broker = set->broker;
-    bool was_creating = set->opened && !set->created && !set->aborted && !set->released;
+    bool was_creating = may_have_opened(set) && !set->created && !set->aborted && !set->released;
     sequence_stop(&set->sequence);
     timer_stop(&set->timer);
     timer_stop(&set->complete_timer);
