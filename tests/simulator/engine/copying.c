@@ -11,10 +11,12 @@
 #define QUOTED_CHARS   4096
 #define FOLDER_PATTERN L"\\*"
 
-/* copy FROM TO: FROM's entries into TO, without the store, level by level down to where the store lies. A
+/* Few programs are started, because the writers stand still meanwhile.
+ * copy FROM TO: FROM's entries into TO, without the store, level by level down to where the store lies. A
  * file that vanishes meanwhile (a real snapshot would hold it) is no failure; everything else that cp
  * complains about is. */
-static const char shell_functions[] = "store=$(readlink -f \"$STORE\")\n"
+static const char shell_functions[] = "real() { cd -P -- \"$1\" && pwd -P; }\n"
+                                      "store=$(real \"$STORE\")\n"
                                       "entries() {\n"
                                       "  ( cd \"$1\" || exit 1\n"
                                       "    set --\n"
@@ -28,7 +30,7 @@ static const char shell_functions[] = "store=$(readlink -f \"$STORE\")\n"
                                       "    exit 1 )\n"
                                       "}\n"
                                       "copy() {\n"
-                                      "  from=$(readlink -f \"$1\") && to=$(readlink -f \"$2\") || return 1\n"
+                                      "  from=$(real \"$1\") && to=$(real \"$2\") || return 1\n"
                                       "  while case $store/ in $from/*) true;; *) false;; esac; do\n"
                                       "    [ \"$from\" = \"$store\" ] && return 0\n"
                                       "    rest=${store#\"$from\"/}; skip=${rest%%/*}\n"
@@ -69,8 +71,6 @@ static char *make_script(const struct copying_pair *pairs, unsigned count)
         ok = append(script, room, "copy ") && append_path(script, room, pairs[i].from) &&
              append(script, room, " ") && append_path(script, room, pairs[i].to) &&
              append(script, room, " || exit 1\n");
-    if (ok)
-        ok = append(script, room, "rm -f \"$work.cp\"");
     if (ok)
         return script;
     free(script);

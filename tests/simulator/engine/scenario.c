@@ -22,7 +22,7 @@ static const struct {
     const wchar_t *section; /* one that ends with ':' is followed by a name */
     const wchar_t *keys;
 } known[] = {
-    {L"machine", L"rundown_ms;release_delay_ms;wait_returns_error;writer_failure_result"},
+    {L"machine", L"rundown_ms;release_delay_ms;abort_limit_ms;wait_returns_error;writer_failure_result"},
     {L"timing",
      L"identify;prepare;prepare_snapshot;freeze;commit;thaw;post_snapshot;complete;abort;release;status;"
      L"sync"},

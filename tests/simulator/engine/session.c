@@ -6,8 +6,7 @@
 #include <stdlib.h>
 #include <wchar.h>
 
-#define CLOSE_WAIT_MS 30000
-#define ABORT_WAIT_MS 60000
+#define ABORT_LIMIT_MS 60000
 
 static const wchar_t *const operation_names[] = {
     L"none",          L"GatherWriterMetadata", L"PrepareForBackup", L"GatherWriterStatus",
@@ -45,6 +44,11 @@ BOOL session_wait_returns_error(const struct session *session)
     return scenario_number(session->scenario, L"machine", L"wait_returns_error", 0) != 0;
 }
 
+static DWORD abort_limit_ms(const struct session *session)
+{
+    return scenario_number(session->scenario, L"machine", L"abort_limit_ms", ABORT_LIMIT_MS);
+}
+
 static void destroy(struct session *session)
 {
     if (session->cancel)
@@ -66,7 +70,7 @@ static HRESULT refusal(struct session *session)
 {
     struct fault fault = scenario_fault(session->scenario, L"CreateVssBackupComponents");
     if (fault.exit != FAULT_EXIT_NONE)
-        ExitProcess(3);
+        TerminateProcess(GetCurrentProcess(), 3);
     session_pause(session, fault.delay_ms);
     return fault.result;
 }
@@ -145,7 +149,7 @@ void session_close(struct session *session)
     LeaveCriticalSection(&session->lock);
     /* A writer that hangs for ever must not keep Release for ever: then the operation's own thread ends the
      * session. */
-    WaitForSingleObject(session->idle, CLOSE_WAIT_MS);
+    WaitForSingleObject(session->idle, abort_limit_ms(session));
     EnterCriticalSection(&session->lock);
     session->orphaned = session->running != OPERATION_NONE;
     LeaveCriticalSection(&session->lock);
@@ -332,7 +336,7 @@ void session_cancel(struct session *session)
 static BOOL stop_running(struct session *session)
 {
     session_cancel(session);
-    return WaitForSingleObject(session->idle, ABORT_WAIT_MS) == WAIT_OBJECT_0;
+    return WaitForSingleObject(session->idle, abort_limit_ms(session)) == WAIT_OBJECT_0;
 }
 
 HRESULT session_abort(struct session *session)

@@ -82,13 +82,13 @@ static HRESULT read_bytes(const wchar_t *path, char *text, size_t room)
     return hr;
 }
 
-/* The wrapper: runs the body in a subshell, keeps what it says, and publishes the exit code in one step. A
+/* The wrapper: runs the body in a subshell, keeps what it says, and publishes the exit code. A
  * script that nobody waits for, or no longer, clears its files away itself. */
 static HRESULT write_script(const wchar_t *file, const char *body)
 {
     static const char prologue[] = "LC_ALL=C; export LC_ALL\n(\n";
     static const char epilogue[] = "\n) 2>\"$0.err\" </dev/null\n"
-                                   "echo $? >\"$0.tmp\" && mv -f \"$0.tmp\" \"$0.rc\"\n"
+                                   "echo $? >\"$0.rc\"\n"
                                    "[ ! -e \"$0.alone\" ] || rm -f \"$0\" \"$0\".*\n";
     size_t room = sizeof prologue + strlen(body) + sizeof epilogue;
     char *text = malloc(room);
@@ -128,7 +128,8 @@ static HRESULT wait_for_result(const wchar_t *file, DWORD wait_ms, HANDLE cancel
     swprintf(path, ARRAYSIZE(path), L"%ls.rc", file);
     ULONGLONG end = GetTickCount64() + wait_ms;
     for (;;) {
-        if (SUCCEEDED(read_bytes(path, text, sizeof text))) {
+        /* The file is there a moment before its line is. */
+        if (SUCCEEDED(read_bytes(path, text, sizeof text)) && strchr(text, '\n')) {
             *exit_code = atoi(text);
             return S_OK;
         }
@@ -150,7 +151,7 @@ static HRESULT leave_alone(const wchar_t *file)
 
 static void clean_up(const wchar_t *file)
 {
-    static const wchar_t *const endings[] = {L"", L".err", L".rc"};
+    static const wchar_t *const endings[] = {L"", L".err", L".rc", L".cp"};
     wchar_t path[STORE_PATH_CHARS + 20];
     for (size_t i = 0; i < ARRAYSIZE(endings); i++) {
         swprintf(path, ARRAYSIZE(path), L"%ls%ls", file, endings[i]);

@@ -131,6 +131,19 @@ static void a_process_can_die_inside_a_method(void **state)
     }
 }
 
+static void a_writer_can_hang_for_ever(void **state)
+{
+    (void)state;
+    scenario("[machine]\nabort_limit_ms=50\n[writer:System Writer]\nhang_at=prepare\nhang=forever\n");
+    struct child child = child_start(L"stuck");
+    scenario(NULL);
+    struct backup b = backup_at(STAGE_GATHERED);
+    assert_hr(VSS_E_SNAPSHOT_SET_IN_PROGRESS, start_set(&b));
+    child_kill(&child);
+    assert_hr(S_OK, start_set(&b));
+    backup_release(&b);
+}
+
 static void synchronous_calls_can_be_slow(void **state)
 {
     (void)state;
@@ -155,6 +168,7 @@ int run_machine_tests(void)
         TEST(a_dead_process_leaves_its_copies_until_it_is_run_down),
         TEST(a_fault_comes_at_its_call),
         TEST(a_process_can_die_inside_a_method),
+        TEST(a_writer_can_hang_for_ever),
         TEST(synchronous_calls_can_be_slow),
     };
     return cmocka_run_group_tests_name("machine", tests, NULL, NULL);

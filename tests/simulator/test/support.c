@@ -440,8 +440,24 @@ void child_kill(struct child *child)
     CloseHandle(child->process.hThread);
 }
 
+/* A writer that hangs for ever: AbortBackup gives up after a while, and so does Release. */
+static int be_stuck(void)
+{
+    struct backup backup = backup_at(STAGE_ADDED);
+    IVssAsync *async;
+    DWORD n;
+    assert_hr(S_OK, IVssBackupComponents_PrepareForBackup(backup.object, &async));
+    assert_hr(VSS_E_UNEXPECTED, IVssBackupComponents_AbortBackup(backup.object));
+    backup_release(&backup);
+    WriteFile(GetStdHandle(STD_OUTPUT_HANDLE), "+", 1, &n, NULL);
+    Sleep(INFINITE);
+    return 0;
+}
+
 int child_main(const wchar_t *role)
 {
+    if (wcscmp(role, L"stuck") == 0)
+        return be_stuck();
     struct backup backup = backup_at(wcscmp(role, L"copy") == 0 ? STAGE_CREATED : STAGE_PREPARED);
     DWORD n;
     WriteFile(GetStdHandle(STD_OUTPUT_HANDLE), "+", 1, &n, NULL);

@@ -95,7 +95,8 @@ unsigned files_in(const wchar_t *folder_of_store, const wchar_t *pattern);
 int test_begin(void **state);
 int test_end(void **state);
 
-/* A second process that plays the requester: "hold" has a set open, "copy" has made a copy. */
+/* A second process that plays the requester: "hold" has a set open, "copy" has made a copy, "stuck"
+ * has released an object whose operation will never end. */
 struct child {
     PROCESS_INFORMATION process;
 };
