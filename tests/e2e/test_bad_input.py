@@ -19,7 +19,7 @@ BAD = {
     "more than 64": ({"volumes": [f"C:\\mount{i}\\" for i in range(65)]}, "INVALID_ARGUMENT", "64"),
     "relative path": ({"paths": [r"data\x"]}, "INVALID_ARGUMENT", "data"),
     "not a volume": ({"volumes": ["nonsense"]}, "INVALID_ARGUMENT", "nonsense"),
-    "purpose too long": ({"volumes": ["S:"], "purpose": "p" * 257}, "INVALID_ARGUMENT", "purpose"),
+    "purpose too long": ({"volumes": ["S:"], "purpose": "p" * 257}, "RESOURCE_EXHAUSTED", "purpose"),
     "types that truncate": ({"volumes": ["S:"], "backup_type": 1}, "INVALID_ARGUMENT", "truncate"),
     "writer required and excluded": ({"volumes": ["S:"], "writers_required": ["WMI Writer"],
                                       "writers_excluded": ["WMI Writer"]}, "INVALID_ARGUMENT", "excluded"),

@@ -28,7 +28,7 @@ def variables(done):
 def test_exit_code_passes_through(run, volumes, machine, code):
     done = run("run", "-v", "S:", *report(code))
     assert done.returncode == code, done.stderr
-    assert not machine.copies()
+    wait_until(lambda: not machine.copies(), "the copy goes")
 
 
 def test_environment(run, volumes):
