@@ -156,11 +156,12 @@ static void judge(const struct arguments *arguments, bool is_robocopy, struct re
     const struct code_list *ok = arguments->ok_codes ? &arguments->ok : is_robocopy ? &robocopy : &zero;
     result->warned = codes_contain(&arguments->warn, result->exit_code);
     result->succeeded = result->warned || codes_contain(ok, result->exit_code);
-    if (WaitForSingleObject(terminal_interrupted(), 0) == WAIT_OBJECT_0)
+    bool interrupted = WaitForSingleObject(terminal_interrupted(), 0) == WAIT_OBJECT_0;
+    if (interrupted)
         result->succeeded = false;
     if (!result->succeeded)
-        terminal_note("the program ended with code %lu: the backup counts as failed.",
-                      (unsigned long)result->exit_code);
+        terminal_note("the program %s with code %lu: the backup counts as failed.",
+                      interrupted ? "was interrupted and ended" : "ended", (unsigned long)result->exit_code);
     else if (result->warned)
         terminal_note("Warning: the program ended with code %lu.", (unsigned long)result->exit_code);
 }
@@ -218,14 +219,6 @@ static enum outcome finish(struct session *session, const PB(SnapshotReply) * re
     return OUTCOME_DONE;
 }
 
-/* The program's own code, unless it ended well and something else did not. */
-static int exit_code(const struct result *result, enum outcome outcome)
-{
-    if (result->ran && (!result->succeeded || outcome == OUTCOME_DONE))
-        return (int)result->exit_code;
-    return OUTCOME_RUN_OFFSET + (int)outcome;
-}
-
 static int run_on(struct session *session, const PB(SnapshotReply) * reply)
 {
     struct sp_error *error = NULL;
@@ -251,7 +244,7 @@ static int run_on(struct session *session, const PB(SnapshotReply) * reply)
         outcome = finished;
     if (outcome == OUTCOME_DONE && reply->n_uncovered > 0)
         outcome = OUTCOME_PARTIAL;
-    return exit_code(&result, outcome);
+    return outcome_of_run(result.ran, result.succeeded, result.exit_code, outcome);
 }
 
 /* What would fail after the snapshot anyway: nothing has to be frozen for it. */

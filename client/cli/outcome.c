@@ -30,3 +30,13 @@ enum outcome outcome_of(uint32_t code, bool from_vss)
         return OUTCOME_FAILED;
     }
 }
+
+int outcome_of_run(bool ran, bool succeeded, uint32_t program_code, enum outcome outcome)
+{
+    bool failed = ran && !succeeded;
+    if (failed && program_code == 0)
+        return OUTCOME_RUN_OFFSET + OUTCOME_FAILED;
+    if (failed || (ran && outcome == OUTCOME_DONE))
+        return (int)program_code;
+    return OUTCOME_RUN_OFFSET + (int)outcome;
+}

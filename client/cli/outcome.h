@@ -20,4 +20,8 @@ enum outcome {
 /* `code` is a google.rpc.Code, `from_vss` whether the error carries an HRESULT or failed writers. */
 enum outcome outcome_of(uint32_t code, bool from_vss);
 
+/* The exit code of `run`: the program's own, unless it ended well and something else did not. A backup that
+ * failed never gives 0. */
+int outcome_of_run(bool ran, bool succeeded, uint32_t program_code, enum outcome outcome);
+
 #endif

@@ -9,7 +9,8 @@
 #include "client/lib/shadowpipe.h"
 
 enum {
-    LINE_COLUMNS = 120,
+    COLUMNS_MAX = 120,
+    COLUMNS_UNKNOWN = 79,
     CLEAN_UP_MS = 30000
 };
 
@@ -99,35 +100,50 @@ static struct {
     ULONGLONG last_at; /* GetTickCount64 */
 } progress_line;
 
+/* One less than the console has, which else would begin a new line. */
+static size_t line_columns(void)
+{
+    CONSOLE_SCREEN_BUFFER_INFO info;
+    if (!GetConsoleScreenBufferInfo(GetStdHandle(STD_ERROR_HANDLE), &info) || info.dwSize.X < 2)
+        return COLUMNS_UNKNOWN;
+    return info.dwSize.X <= COLUMNS_MAX ? (size_t)info.dwSize.X - 1 : COLUMNS_MAX;
+}
+
+/* Overwrites the console's line with the text, cut to fit. */
+static void overwrite(const char *string, bool back_to_start)
+{
+    struct text line = {0};
+    size_t columns = line_columns();
+    size_t used = 0;
+    text_add(&line, "\r");
+    for (; *string && used < columns; string++) {
+        text_add_char(&line, *string);
+        if (((unsigned char)string[1] & 0xC0) != 0x80)
+            used++;
+    }
+    for (; used < columns; used++)
+        text_add_char(&line, ' ');
+    if (back_to_start)
+        text_add(&line, "\r");
+    (void)write_handle(STD_ERROR_HANDLE, text_string(&line), line.size);
+    text_free(&line);
+}
+
 static void draw(const PB(Progress) * progress)
 {
     struct text text = {0};
-    text_add(&text, "\r");
     display_progress(&text, progress);
-    text_pad(&text, 1, LINE_COLUMNS - 1);
-    /* Longer than a console line it would scroll. Cut between characters. */
-    size_t size = text.size < LINE_COLUMNS ? text.size : LINE_COLUMNS;
-    while (size > 1 && text.data && ((unsigned char)text.data[size] & 0xC0) == 0x80)
-        size--;
-    if (text.data) {
-        text.data[size] = 0;
-        (void)write_handle(STD_ERROR_HANDLE, text.data, size);
-    }
+    overwrite(text_string(&text), false);
     text_free(&text);
     progress_line.shown = true;
 }
 
 void terminal_clear_progress(void)
 {
-    struct text text = {0};
-    if (!progress_line.shown)
-        return;
-    progress_line.shown = false;
-    text_add(&text, "\r");
-    text_pad(&text, 1, LINE_COLUMNS - 1);
-    text_add(&text, "\r");
-    (void)write_handle(STD_ERROR_HANDLE, text_string(&text), text.size);
-    text_free(&text);
+    if (progress_line.shown) {
+        progress_line.shown = false;
+        overwrite("", true);
+    }
 }
 
 void terminal_progress(const PB(Progress) * progress)

@@ -105,13 +105,28 @@ static void failures_have_exit_codes(void **state)
     assert_int_equal(OUTCOME_RUN_OFFSET + OUTCOME_PARTIAL, 126);
 }
 
+static void run_passes_the_code_of_its_program(void **state)
+{
+    (void)state;
+    assert_int_equal(outcome_of_run(true, true, 0, OUTCOME_DONE), 0);
+    assert_int_equal(outcome_of_run(true, true, 3, OUTCOME_DONE), 3); /* by --ok-codes */
+    assert_int_equal(outcome_of_run(true, false, 3, OUTCOME_DONE), 3);
+    assert_int_equal(outcome_of_run(true, false, 3, OUTCOME_NO_SERVICE), 3);
+    assert_int_equal(outcome_of_run(true, false, 0, OUTCOME_DONE),
+                     120); /* interrupted, or --ok-codes without 0 */
+    assert_int_equal(outcome_of_run(true, true, 0, OUTCOME_VSS_FAILED), 124);
+    assert_int_equal(outcome_of_run(true, true, 3, OUTCOME_PARTIAL), 126);
+    assert_int_equal(outcome_of_run(false, false, 0, OUTCOME_USAGE), 121);
+    assert_int_equal(outcome_of_run(true, false, 0xC0000005u, OUTCOME_DONE), (int)0xC0000005u);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(durations_have_units),     cmocka_unit_test(durations_refuse_the_rest),
         cmocka_unit_test(codes_have_ranges),        cmocka_unit_test(codes_reach_all_of_32_bits),
         cmocka_unit_test(codes_refuse_the_rest),    cmocka_unit_test(codes_are_bounded),
-        cmocka_unit_test(failures_have_exit_codes),
+        cmocka_unit_test(failures_have_exit_codes), cmocka_unit_test(run_passes_the_code_of_its_program),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
