@@ -207,7 +207,8 @@ static int run(struct churn *churn)
     if (!writer || !input)
         return complain(L"cannot start", L"a thread");
     puts("ready");
-    fflush(stdout);
+    if (fflush(stdout) != 0)
+        return complain(L"cannot write to", L"standard output");
     serve(churn);
     SetEvent(churn->stop);
     WaitForSingleObject(writer, INFINITE);

@@ -201,8 +201,7 @@ static char *read_all(const wchar_t *path)
     FILE *file = _wfopen(path, L"rb");
     if (!file)
         return NULL;
-    fseek(file, 0, SEEK_END);
-    long size = ftell(file);
+    long size = fseek(file, 0, SEEK_END) == 0 ? ftell(file) : -1;
     rewind(file);
     char *text = size >= 0 ? calloc((size_t)size + 1, 1) : NULL;
     if (text && fread(text, 1, (size_t)size, file) != (size_t)size) {

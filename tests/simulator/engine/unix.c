@@ -130,7 +130,7 @@ static HRESULT wait_for_result(const wchar_t *file, DWORD wait_ms, HANDLE cancel
     for (;;) {
         /* The file is there a moment before its line is. */
         if (SUCCEEDED(read_bytes(path, text, sizeof text)) && strchr(text, '\n')) {
-            *exit_code = atoi(text);
+            *exit_code = (int)strtol(text, NULL, 10);
             return S_OK;
         }
         if (GetTickCount64() >= end)
