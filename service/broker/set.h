@@ -4,8 +4,8 @@
  * are supported), wait for the gate, create (StartSnapshotSet .. DoSnapshotSet, the writers' state after
  * each), hold while leases read, complete, release. From anywhere it can end; then it owes VSS what its
  * progress demands: AbortBackup where a set is open or PrepareForBackup was reached, BackupComplete where
- * a COPY snapshot exists, Release always. set.c has its life,
- * set_wishes.c what it is to be, set_steps.c the calls, set_end.c the end. */
+ * a COPY snapshot exists, Release always. set.c has its life, set_wishes.c what it is to be, set_steps.c the
+ * calls, set_writers.c the judgement of the writers, set_end.c the end. */
 #ifndef SHADOWPIPE_BROKER_SET_H
 #define SHADOWPIPE_BROKER_SET_H
 
@@ -51,7 +51,8 @@ struct phase_time {
 };
 
 enum {
-    PHASE_TIMES = 48
+    PHASE_TIMES = 48,
+    AFTER_FREEZE_MS = 60 * 1000 /* no second freeze of the same writers before this */
 };
 
 struct set {

@@ -351,6 +351,11 @@ static void obey(struct world *world, struct fake_requester *requester, const PB
     case ACT_DIE:
         requester_die(world, requester, 0xC0000005u);
         break;
+    case ACT_DIE_LATE:
+        if (call->method_case == PB_METHOD(START_SNAPSHOT_SET))
+            (void)start_set(world, requester);
+        requester_die(world, requester, 0xC0000005u);
+        break;
     case ACT_STATUS:
         status.hresult = rule->hresult;
         refusal.id = frame->id;

@@ -243,6 +243,25 @@ static void test_requester_dies(void **state)
     }
 }
 
+/* The set is open in VSS, though nobody was told. */
+static void test_requester_dies_in_start(void **state)
+{
+    (void)state;
+    struct world *world = world_new();
+    world->rundown_ms = 20000;
+    struct peer *client = client_connect(world, NULL, USER_RIGHTS);
+    world_rule(world, PB_METHOD(START_SNAPSHOT_SET), 1, ACT_DIE_LATE, 0);
+    uint32_t id = client_snapshot(world, client, "C:");
+    world_run(world);
+    assert_string_equal(client_status(client, id)->reason, "REQUESTER_DIED");
+    id = client_snapshot(world, client, "D:");
+    world_advance(world, 2000);
+    assert_int_equal(client_progress(client, id)->waiting_for, PB_VALUE(WAITING_FOR, WAITING_FOR_RUNDOWN));
+    world_advance(world, 25000);
+    (void)client_snapshot_reply(client, id);
+    world_end(world);
+}
+
 static void test_pipe_breaks(void **state)
 {
     (void)state;
@@ -368,6 +387,7 @@ int main(void)
         cmocka_unit_test(test_nothing_gets_through),
         cmocka_unit_test(test_cancelled_at_limit),
         cmocka_unit_test(test_requester_dies),
+        cmocka_unit_test(test_requester_dies_in_start),
         cmocka_unit_test(test_pipe_breaks),
         cmocka_unit_test(test_stop),
         cmocka_unit_test(test_stop_with_stuck_requester),

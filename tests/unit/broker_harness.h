@@ -33,6 +33,7 @@ enum action {
     ACT_SLOW,       /* no reply, not even after Cancel; but AbortBackup ends an asynchronous call */
     ACT_STUCK,      /* no reply, whatever comes */
     ACT_DIE,        /* the process ends */
+    ACT_DIE_LATE,   /* the same, once VSS has done what was asked */
     ACT_STATUS      /* a Status instead of a CallReply */
 };
 

@@ -52,13 +52,13 @@ static void test_happy_path(void **state)
                      PB_VALUE(COMPLETION, COMPLETION_COMPLETED));
     assert_string_equal(
         requester_history(world, 1),
-        "CreateObject InitializeForBackup SetContext SetBackupState GatherWriterMetadata "
+        "CreateVssBackupComponents InitializeForBackup SetContext SetBackupState GatherWriterMetadata "
         "GetWriterMetadataCount "
         "GetWriterMetadata*3 FreeWriterMetadata IsVolumeSupported StartSnapshotSet AddToSnapshotSet "
         "PrepareForBackup GatherWriterStatus GetWriterStatusCount GetWriterStatusEx*3 FreeWriterStatus "
         "DoSnapshotSet GatherWriterStatus GetWriterStatusCount GetWriterStatusEx*3 FreeWriterStatus "
         "GetSnapshotProperties BackupComplete GatherWriterStatus GetWriterStatusCount GetWriterStatusEx*3 "
-        "FreeWriterStatus ReleaseObject");
+        "FreeWriterStatus Release");
     assert_int_equal(world_alive(world), 0);
     world_end(world);
 }
@@ -80,8 +80,8 @@ static void test_without_writers(void **state)
                      PB_VALUE(COMPLETION, COMPLETION_NOT_NEEDED));
     assert_string_equal(
         requester_history(world, 1),
-        "CreateObject InitializeForBackup SetContext SetBackupState IsVolumeSupported "
-        "StartSnapshotSet AddToSnapshotSet DoSnapshotSet GetSnapshotProperties ReleaseObject");
+        "CreateVssBackupComponents InitializeForBackup SetContext SetBackupState IsVolumeSupported "
+        "StartSnapshotSet AddToSnapshotSet DoSnapshotSet GetSnapshotProperties Release");
     wish.writers_required = (char **)(uintptr_t)volume_c;
     wish.n_writers_required = 1;
     assert_string_equal(refused(world, &wish)->reason, "NO_WRITERS");
