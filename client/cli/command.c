@@ -119,7 +119,8 @@ enum outcome session_fail(struct session *session, struct sp_error *error)
         (void)session_answer(session, NULL, &json);
         text_free(&json);
     }
-    enum outcome outcome = outcome_of((uint32_t)error->code, error->hresult != 0 || error->writers_count > 0);
+    enum outcome outcome =
+        outcome_of((uint32_t)error->code, error->reason, error->hresult != 0 || error->writers_count > 0);
     sp_error_free(error);
     return outcome;
 }

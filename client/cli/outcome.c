@@ -1,5 +1,7 @@
 #include "client/cli/outcome.h"
 
+#include <string.h>
+
 enum {
     CODE_INVALID = 3,
     CODE_DEADLINE = 4,
@@ -10,9 +12,20 @@ enum {
     CODE_UNAUTHENTICATED = 16
 };
 
-enum outcome outcome_of(uint32_t code, bool from_vss)
+/* Reasons of a service that is not there, or soon not. */
+static bool is_absence(const char *reason)
 {
-    if (code == CODE_DEADLINE)
+    static const char *const words[] = {"NO_SERVICE", "PIPE_BUSY", "CONNECTION_LOST", "SHUTTING_DOWN"};
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        if (strcmp(reason, words[i]) == 0)
+            return true;
+    }
+    return false;
+}
+
+enum outcome outcome_of(uint32_t code, const char *reason, bool from_vss)
+{
+    if (code == CODE_DEADLINE || strcmp(reason, "QUEUE_TIMEOUT") == 0)
         return OUTCOME_DEADLINE;
     if (from_vss)
         return OUTCOME_VSS_FAILED;
@@ -25,7 +38,7 @@ enum outcome outcome_of(uint32_t code, bool from_vss)
     case CODE_UNAUTHENTICATED:
         return OUTCOME_NOT_PERMITTED;
     case CODE_UNAVAILABLE:
-        return OUTCOME_NO_SERVICE;
+        return is_absence(reason) ? OUTCOME_NO_SERVICE : OUTCOME_FAILED;
     default:
         return OUTCOME_FAILED;
     }

@@ -17,8 +17,9 @@ enum outcome {
     OUTCOME_RUN_OFFSET = 119 /* `run` adds it to its own failures: 120 to 126 */
 };
 
-/* `code` is a google.rpc.Code, `from_vss` whether the error carries an HRESULT or failed writers. */
-enum outcome outcome_of(uint32_t code, bool from_vss);
+/* `code` is a google.rpc.Code, `reason` the error's word, `from_vss` whether it carries an HRESULT or failed
+ * writers. */
+enum outcome outcome_of(uint32_t code, const char *reason, bool from_vss);
 
 /* The exit code of `run`: the program's own, unless it ended well and something else did not. A backup that
  * failed never gives 0. */

@@ -33,7 +33,9 @@ static bool list_directory(const char *root)
     if (find == INVALID_HANDLE_VALUE)
         return false;
     do {
-        printf("%ls\n", entry.cFileName);
+        char name[3 * MAX_PATH];
+        if (WideCharToMultiByte(CP_UTF8, 0, entry.cFileName, -1, name, sizeof name, NULL, NULL) > 0)
+            printf("%s\n", name);
     } while (FindNextFileW(find, &entry));
     return FindClose(find);
 }

@@ -89,18 +89,24 @@ static void codes_are_bounded(void **state)
 static void failures_have_exit_codes(void **state)
 {
     (void)state;
-    assert_int_equal(outcome_of(3, false), OUTCOME_USAGE);
-    assert_int_equal(outcome_of(3, true), OUTCOME_VSS_FAILED); /* E_INVALIDARG of VSS */
-    assert_int_equal(outcome_of(5, false), OUTCOME_USAGE);
-    assert_int_equal(outcome_of(11, false), OUTCOME_USAGE);
-    assert_int_equal(outcome_of(14, false), OUTCOME_NO_SERVICE);
-    assert_int_equal(outcome_of(14, true), OUTCOME_VSS_FAILED);
-    assert_int_equal(outcome_of(7, false), OUTCOME_NOT_PERMITTED);
-    assert_int_equal(outcome_of(16, false), OUTCOME_NOT_PERMITTED);
-    assert_int_equal(outcome_of(4, false), OUTCOME_DEADLINE);
-    assert_int_equal(outcome_of(4, true), OUTCOME_DEADLINE);
-    assert_int_equal(outcome_of(1, false), OUTCOME_FAILED);
-    assert_int_equal(outcome_of(13, false), OUTCOME_FAILED);
+    assert_int_equal(outcome_of(3, "ANY", false), OUTCOME_USAGE);
+    assert_int_equal(outcome_of(3, "ANY", true), OUTCOME_VSS_FAILED); /* E_INVALIDARG of VSS */
+    assert_int_equal(outcome_of(5, "ANY", false), OUTCOME_USAGE);
+    assert_int_equal(outcome_of(11, "ANY", false), OUTCOME_USAGE);
+    assert_int_equal(outcome_of(14, "NO_SERVICE", false), OUTCOME_NO_SERVICE);
+    assert_int_equal(outcome_of(14, "PIPE_BUSY", false), OUTCOME_NO_SERVICE);
+    assert_int_equal(outcome_of(14, "CONNECTION_LOST", false), OUTCOME_NO_SERVICE);
+    assert_int_equal(outcome_of(14, "SHUTTING_DOWN", false), OUTCOME_NO_SERVICE);
+    assert_int_equal(outcome_of(14, "QUEUE_TIMEOUT", false), OUTCOME_DEADLINE);
+    assert_int_equal(outcome_of(14, "QUEUE_TIMEOUT", true), OUTCOME_DEADLINE);
+    assert_int_equal(outcome_of(14, "REQUESTER_DIED", false), OUTCOME_FAILED);
+    assert_int_equal(outcome_of(14, "ANY", true), OUTCOME_VSS_FAILED);
+    assert_int_equal(outcome_of(7, "ANY", false), OUTCOME_NOT_PERMITTED);
+    assert_int_equal(outcome_of(16, "ANY", false), OUTCOME_NOT_PERMITTED);
+    assert_int_equal(outcome_of(4, "ANY", false), OUTCOME_DEADLINE);
+    assert_int_equal(outcome_of(4, "ANY", true), OUTCOME_DEADLINE);
+    assert_int_equal(outcome_of(1, "ANY", false), OUTCOME_FAILED);
+    assert_int_equal(outcome_of(13, "ANY", false), OUTCOME_FAILED);
     assert_int_equal(OUTCOME_RUN_OFFSET + OUTCOME_FAILED, 120);
     assert_int_equal(OUTCOME_RUN_OFFSET + OUTCOME_PARTIAL, 126);
 }
