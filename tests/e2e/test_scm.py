@@ -1,7 +1,5 @@
 """The service role, under Wine's Service Control Manager."""
-import contextlib
-import shutil
-import time
+import subprocess
 
 import pytest
 
@@ -13,14 +11,16 @@ KEY = r"HKLM\SOFTWARE\Shadowpipe"
 
 
 @pytest.fixture
-def registered(prefix):
-    """The simulator as the VSS library of the installed service. Its store is the default one, in ProgramData."""
-    store = prefix.path / "drive_c" / "ProgramData" / "ShadowpipeSimulator"
+def machine(prefix, folder):
+    """The simulator is the VSS library of the installed service, on a machine of the test's own."""
+    made = simulator.Machine(folder)
+    prefix.set_system_variables(made.environment)
     assert prefix.run(["reg", "add", KEY, "/v", "VssLibrary", "/d", windows_path(wine.SIMULATOR_DLL), "/f"]).returncode == 0
-    yield store
+    yield made
     prefix.run([wine.SERVICE_EXE, "uninstall"])
     prefix.run(["reg", "delete", KEY, "/f"])
-    shutil.rmtree(store, ignore_errors=True)
+    prefix.clear_system_variables(made.environment)
+    assert not made.leftovers()
 
 
 def state(prefix):
@@ -36,45 +36,44 @@ def client(prefix, *arguments):
     return prefix.run([wine.CLIENT_EXE, *arguments])
 
 
-def test_install_start_ask_stop_uninstall(prefix, registered, volumes):
+def test_install_start_ask_stop_uninstall(prefix, machine, volumes):
     assert prefix.run([wine.SERVICE_EXE, "install"]).returncode == 0
-    started = prefix.run(["net", "start", NAME], stdout=wine.subprocess.DEVNULL, stderr=wine.subprocess.DEVNULL)
+    started = prefix.run(["net", "start", NAME], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     assert started.returncode == 0
     assert wait_until(lambda: state(prefix) == "RUNNING", lambda: f"it runs; state {state(prefix)}")
     done = client(prefix, "status")
     assert done.returncode == 0, done.stderr
     done = client(prefix, "run", "-v", "S:", "--", "cmd", "/c", "type", r"snap:S:\a\plain.txt")
     assert (done.returncode, done.stdout) == (0, "plain on S\n"), done.stderr
+    assert "BackupComplete" in [e[0] for e in machine.writer_events()], "it worked on this machine"
     assert prefix.run(["net", "stop", NAME]).returncode == 0
     wait_until(lambda: state(prefix) == "STOPPED", lambda: f"it stops; state {state(prefix)}")
     wait_until(lambda: not prefix.processes("shadowpiped.exe"), "its process ends")
     assert client(prefix, "status").returncode == 3
     assert prefix.run([wine.SERVICE_EXE, "uninstall"]).returncode == 0
     assert state(prefix) is None
-    machine = simulator.Machine.__new__(simulator.Machine)
-    machine.store = registered
-    assert not machine.leftovers()
 
 
-def test_stop_with_a_snapshot_held(prefix, registered, volumes):
+def test_stop_with_a_snapshot_held(prefix, machine, volumes):
     assert prefix.run([wine.SERVICE_EXE, "install"]).returncode == 0
-    prefix.run(["net", "start", NAME], stdout=wine.subprocess.DEVNULL, stderr=wine.subprocess.DEVNULL)
+    prefix.run(["net", "start", NAME], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     wait_until(lambda: state(prefix) == "RUNNING", "it runs")
-    holder = prefix.popen([wine.CLIENT_EXE, "snapshot", "-v", "S:"], stdin=wine.subprocess.PIPE,
-                          stdout=wine.subprocess.PIPE, stderr=wine.subprocess.DEVNULL)
+    holder = prefix.popen([wine.CLIENT_EXE, "snapshot", "-v", "S:"], stdin=subprocess.PIPE,
+                          stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
     text = ""
     while "copies" not in text:
         line = holder.stdout.readline().decode()
         assert line, text
         text += line
+    assert machine.copies()
     assert prefix.run(["net", "stop", NAME]).returncode == 0
     wait_until(lambda: not prefix.processes("shadowpiped.exe"), "all its processes end")
-    assert not list((registered / "copies").glob("*.txt"))
+    assert not machine.copies()
     holder.communicate(timeout=wine.LIMIT)
     assert holder.returncode != 0, "it says that the snapshot is gone"
 
 
-def test_install_twice_and_uninstall_twice(prefix, registered):
+def test_install_twice_and_uninstall_twice(prefix, machine):
     assert prefix.run([wine.SERVICE_EXE, "install"]).returncode == 0
     again = prefix.run([wine.SERVICE_EXE, "install"])
     assert again.returncode in (0, 1) and (again.stdout + again.stderr).strip()

@@ -20,10 +20,10 @@ def read_record(path):
 
 
 class Machine:
-    def __init__(self, folder, store=None):
-        """With `store` it is that one, as a service finds it that nobody gave an environment; else one of its own."""
-        self.store = pathlib.Path(store or folder / "store")
-        self.scenario_file = self.store / "scenario.ini" if store else folder / "scenario.ini"
+    def __init__(self, folder):
+        folder = pathlib.Path(folder)
+        self.store = folder / "store"
+        self.scenario_file = folder / "scenario.ini"
         self.store.mkdir(parents=True, exist_ok=True)
         self.environment = {"SHADOWSIM_STORE": windows_path(self.store),
                             "SHADOWSIM_SCENARIO": windows_path(self.scenario_file)}

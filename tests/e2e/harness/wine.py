@@ -17,6 +17,8 @@ BUILD = ROOT / "build"
 WIN64 = pathlib.Path(os.environ.get("SHADOWPIPE_BINARIES", BUILD / "win64"))
 LIMIT = 60  # seconds for whatever must happen; long, because it only decides when a broken product is given up
 
+SYSTEM_VARIABLES = r"HKLM\System\CurrentControlSet\Control\Session Manager\Environment"
+
 SERVICE_EXE = WIN64 / "service" / "shadowpiped.exe"
 CLIENT_EXE = WIN64 / "client" / "cli" / "shadowpipe.exe"
 SIMULATOR_DLL = WIN64 / "tests" / "simulator" / "shadowsim.dll"  # vssapi.dll by a name of which Wine has none itself
@@ -126,6 +128,19 @@ class Prefix:
             options.setdefault("stdin", subprocess.DEVNULL)
         return subprocess.run(["wine", *map(str, command)], env={**self.environment, **(environment or {})},
                               timeout=limit, encoding="utf-8", errors="replace", check=False, **options)
+
+    def set_system_variables(self, variables):
+        """For what the Service Control Manager starts. It looks once, so Windows has to start anew."""
+        for name, value in variables.items():
+            assert self.run(["reg", "add", SYSTEM_VARIABLES, "/v", name, "/d", value, "/f"]).returncode == 0
+        self.stop()
+        self.start()
+
+    def clear_system_variables(self, names):
+        for name in names:
+            assert self.run(["reg", "delete", SYSTEM_VARIABLES, "/v", name, "/f"]).returncode == 0
+        self.stop()
+        self.start()
 
     def helper(self, *arguments):
         done = self.run([HELPER_EXE, *arguments])
