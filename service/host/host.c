@@ -391,6 +391,7 @@ enum host_error host_run(struct host *host, void (*tick)(void *context), void *c
         }
     }
     loop_timer_stop(&host->loop, &host->stop_tick);
+    log_write(BROKER_LOG_DEBUG, "all work is ended; %zu connections are left", host->connections_count);
     if (!drain(host)) {
         log_write(BROKER_LOG_WARNING, "a pipe operation never ended; its memory is left to the system");
         host->overrun = true;

@@ -10,6 +10,7 @@ enum {
     OUTPUT_FIRST_BYTES = 512,
     OUTPUT_KEEP_BYTES = 4 * 1024,
     LINGER_MS = 2000,
+    LINGER_LOOK_MS = 50,
     PAUSED_LOOK_MS = 500
 };
 
@@ -117,31 +118,58 @@ static void resume_soon(struct peer *peer)
     }
 }
 
-/* While nothing reads, nothing would notice that the peer is gone. */
-static bool peer_has_gone(const struct peer *peer)
+struct pipe_state { /* FILE_PIPE_LOCAL_INFORMATION */
+    ULONG type, configuration, maximum_instances, current_instances, inbound_quota, read_available,
+        outbound_quota, write_quota_available, state, end;
+};
+
+static bool query_state(const struct peer *peer, struct pipe_state *state)
 {
     enum {
-        FILE_PIPE_LOCAL_INFORMATION_CLASS = 24,
+        FILE_PIPE_LOCAL_INFORMATION_CLASS = 24
+    };
+    IO_STATUS_BLOCK status;
+    return NtQueryInformationFile(peer->pipe, &status, state, sizeof *state,
+                                  (FILE_INFORMATION_CLASS)FILE_PIPE_LOCAL_INFORMATION_CLASS) >= 0;
+}
+
+/* While nothing reads, nothing would notice that the peer is gone. */
+static bool has_gone(const struct peer *peer)
+{
+    enum {
         PIPE_STATE_CONNECTED = 3
     };
-    struct {
-        ULONG type, configuration, maximum_instances, current_instances, inbound_quota, read_available,
-            outbound_quota, write_quota_available, state, end;
-    } information;
-    IO_STATUS_BLOCK status;
-    return NtQueryInformationFile(peer->pipe, &status, &information, sizeof information,
-                                  (FILE_INFORMATION_CLASS)FILE_PIPE_LOCAL_INFORMATION_CLASS) >= 0 &&
-           information.state != PIPE_STATE_CONNECTED;
+    struct pipe_state state;
+    return query_state(peer, &state) && state.state != PIPE_STATE_CONNECTED;
+}
+
+static bool has_read_everything(const struct peer *peer)
+{
+    struct pipe_state state;
+    return peer_unsent_bytes(peer) == 0 && query_state(peer, &state) && state.outbound_quota > 0 &&
+           state.write_quota_available == state.outbound_quota;
 }
 
 static void timer_fired(struct loop_timer *timer)
 {
     struct peer *peer = LOOP_OWNER(timer, struct peer, timer);
-    if (peer->lingering || peer_has_gone(peer)) {
+    if (peer->lingering ? has_read_everything(peer) || loop_now_ms() >= peer->linger_until_ms
+                        : has_gone(peer)) {
         peer_close(peer);
     } else {
-        loop_timer_start(peer->loop, timer, PAUSED_LOOK_MS);
+        loop_timer_start(peer->loop, timer, peer->lingering ? LINGER_LOOK_MS : PAUSED_LOOK_MS);
     }
+}
+
+/* A requester always reads and waits for us to close; a client may read late. */
+static void linger_on(struct peer *peer)
+{
+    if (peer->kind == CONNECTION_REQUESTER && peer_unsent_bytes(peer) == 0) {
+        peer_close(peer);
+        return;
+    }
+    peer->linger_until_ms = loop_now_ms() + LINGER_MS;
+    loop_timer_start(peer->loop, &peer->timer, LINGER_LOOK_MS);
 }
 
 void peer_pause(struct peer *peer, bool paused)
@@ -201,16 +229,15 @@ static void write_done(struct loop_operation *operation, DWORD error, DWORD byte
         peer_close(peer);
         return;
     }
-    if (peer->lingering) {
-        loop_timer_start(peer->loop, &peer->timer, LINGER_MS);
-    }
     peer->in_flight_done += bytes;
     if (peer->in_flight_done >= peer->in_flight.size) {
         output_clear(&peer->in_flight);
         peer->in_flight_done = 0;
     }
     start_write(peer);
-    if (!peer->lingering) {
+    if (peer->lingering) {
+        linger_on(peer);
+    } else {
         peer->events->drained(peer->context, peer);
     }
 }
@@ -266,9 +293,9 @@ void peer_linger(struct peer *peer)
         return;
     }
     peer->lingering = true;
-    loop_timer_start(peer->loop, &peer->timer, LINGER_MS);
     /* Reading goes on, to see the peer close its end. */
     resume_soon(peer);
+    linger_on(peer);
 }
 
 struct peer *peer_create(struct loop *loop, HANDLE pipe, uint64_t id, enum connection_kind kind,

@@ -40,7 +40,8 @@ struct peer {
     bool paused;
     bool lingering; /* the last output is on its way; input is discarded */
     bool closing;
-    struct loop_timer timer; /* the end of lingering; or the look after a paused peer */
+    struct loop_timer timer; /* the look after a peer that is paused or lingers */
+    uint64_t linger_until_ms;
 
     struct peer_output queued, in_flight;
     size_t in_flight_done;
@@ -61,7 +62,7 @@ void peer_pause(struct peer *peer, bool paused);
 
 /* Ends it now: what was not written is lost. */
 void peer_close(struct peer *peer);
-/* Ends it when the peer has read everything and closes its end, or after two seconds without progress. The
+/* Ends it when the peer has read everything or closes its end, or after two seconds without progress. The
  * last frame says why a connection ends; DisconnectNamedPipe would discard it before a slow peer has read it,
  * and FlushFileBuffers would wait for ever for a peer that does not read. */
 void peer_linger(struct peer *peer);

@@ -345,6 +345,37 @@ static void test_lingering_while_paused_sees_the_end(void **state)
     assert_int_equal(deliveries, 0);
 }
 
+static void test_a_requester_is_left_once_all_is_written(void **state)
+{
+    (void)state;
+    enum {
+        TOTAL = 64 * 1024
+    };
+    static uint8_t bytes[TOTAL];
+    static uint8_t answer[TOTAL];
+    size_t done = 0;
+    peer->kind = CONNECTION_REQUESTER;
+    peer_send(peer, bytes, sizeof bytes);
+    peer_linger(peer);
+    assert_false(peer->closing);
+    while (done < TOTAL) {
+        DWORD got;
+        assert_int_equal(client_read(answer, sizeof answer, &got), ERROR_SUCCESS);
+        done += got;
+    }
+    /* It waits for our end, as we would for a client's. */
+    SERVE_UNTIL(&loop, closes == 1);
+}
+
+static void test_a_requester_with_nothing_to_read_is_left_at_once(void **state)
+{
+    (void)state;
+    peer->kind = CONNECTION_REQUESTER;
+    peer_linger(peer);
+    assert_true(peer->closing);
+    SERVE_UNTIL(&loop, closes == 1);
+}
+
 static void test_sending_to_a_peer_that_is_gone(void **state)
 {
     (void)state;
@@ -385,6 +416,8 @@ int main(void)
         TEST(test_the_last_words_reach_a_late_reader),
         TEST(test_a_peer_that_stays_is_left_in_the_end),
         TEST(test_lingering_while_paused_sees_the_end),
+        TEST(test_a_requester_is_left_once_all_is_written),
+        TEST(test_a_requester_with_nothing_to_read_is_left_at_once),
         TEST(test_sending_to_a_peer_that_is_gone),
         TEST(test_closing_with_output_under_way),
     };
