@@ -380,15 +380,20 @@ unsigned files_in(const wchar_t *folder, const wchar_t *pattern)
 
 /* ---- a test's beginning and end ---- */
 
-int test_begin(void **state)
+static void mark_log(void)
 {
     wchar_t path[MAX_PATH];
     size_t size = 0;
-    (void)state;
-    scenario(NULL);
     store_file(path, L"events.log");
     free(read_file(path, &size));
     log_mark = size;
+}
+
+int test_begin(void **state)
+{
+    (void)state;
+    scenario(NULL);
+    mark_log();
     return 0;
 }
 
@@ -446,7 +451,9 @@ static int be_stuck(void)
     struct backup backup = backup_at(STAGE_ADDED);
     IVssAsync *async;
     DWORD n;
+    mark_log();
     assert_hr(S_OK, IVssBackupComponents_PrepareForBackup(backup.object, &async));
+    wait_until(logged("\thangs\tSystem Writer"));
     assert_hr(VSS_E_UNEXPECTED, IVssBackupComponents_AbortBackup(backup.object));
     backup_release(&backup);
     WriteFile(GetStdHandle(STD_OUTPUT_HANDLE), "+", 1, &n, NULL);
