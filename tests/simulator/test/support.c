@@ -77,7 +77,8 @@ static BOOL make_drive(unsigned index, const wchar_t *folder)
     for (wchar_t letter = L'y'; letter >= L'g'; letter--) {
         wchar_t *root = machine.volumes[index];
         swprintf(root, ARRAYSIZE(machine.volumes[index]), L"%lc:\\", towupper(letter));
-        if (GetLogicalDrives() & (1u << (letter - L'a')))
+        /* GetLogicalDrives goes on naming letters there that were taken away. */
+        if (GetFileAttributesW(root) != INVALID_FILE_ATTRIBUTES)
             continue;
         if (!define_drive(letter, directory))
             return FALSE;
