@@ -72,6 +72,7 @@ def kill(pid):
 class Prefix:
     def __init__(self, path):
         self.path = pathlib.Path(path)
+        self._mapped = {}
         self.environment = {
             **os.environ,
             "WINEPREFIX": str(self.path),
@@ -115,6 +116,12 @@ class Prefix:
     def stop(self):
         self._wineserver("-k")
 
+    def restart(self):
+        self.stop()
+        self.start()
+        for letter, directory in self._mapped.items():
+            self.map_drive(letter, directory)
+
     def popen(self, command, environment=None, **options):
         options.setdefault("stdin", subprocess.DEVNULL)
         return subprocess.Popen(["wine", *map(str, command)], env={**self.environment, **(environment or {})},
@@ -133,14 +140,12 @@ class Prefix:
         """For what the Service Control Manager starts. It looks once, so Windows has to start anew."""
         for name, value in variables.items():
             assert self.run(["reg", "add", SYSTEM_VARIABLES, "/v", name, "/d", value, "/f"]).returncode == 0
-        self.stop()
-        self.start()
+        self.restart()
 
     def clear_system_variables(self, names):
         for name in names:
             assert self.run(["reg", "delete", SYSTEM_VARIABLES, "/v", name, "/f"]).returncode == 0
-        self.stop()
-        self.start()
+        self.restart()
 
     def helper(self, *arguments):
         done = self.run([HELPER_EXE, *arguments])
@@ -148,9 +153,11 @@ class Prefix:
         return done.stdout
 
     def map_drive(self, letter, directory):
+        self._mapped[letter] = directory
         self.helper("map", letter, windows_path(directory))
 
     def unmap_drive(self, letter):
+        self._mapped.pop(letter, None)
         self.helper("unmap", letter)
 
     def drives(self):
