@@ -18,7 +18,7 @@
 #define PB_OUT(value)    SHADOWPIPE__V1__CALL_REPLY__OUT_##value
 
 /* Printf-like, with C99's formats also where the system's own printf lacks them (mingw). */
-#ifdef __MINGW32__
+#if defined(__MINGW32__) && !defined(__clang__)
 #define PRINTF_LIKE(at, first) __attribute__((format(gnu_printf, at, first)))
 #else
 #define PRINTF_LIKE(at, first) __attribute__((format(printf, at, first)))

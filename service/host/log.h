@@ -23,13 +23,10 @@ void log_start(enum log_sink sink, enum broker_log_level lowest);
 void log_use_helper(struct helper *helper);
 void log_end(void);
 
-void log_write(enum broker_log_level level, const char *format, ...)
-    __attribute__((format(gnu_printf, 2, 3)));
+void log_write(enum broker_log_level level, const char *format, ...) PRINTF_LIKE(2, 3);
 /* Adds the system's words for the Win32 code. */
-void log_error(enum broker_log_level level, DWORD error, const char *format, ...)
-    __attribute__((format(gnu_printf, 3, 4)));
+void log_error(enum broker_log_level level, DWORD error, const char *format, ...) PRINTF_LIKE(3, 4);
 /* An entry that the event log gets whatever its level: `event_id` of events.mc. */
-void log_event(DWORD event_id, enum broker_log_level level, const char *format, ...)
-    __attribute__((format(gnu_printf, 3, 4)));
+void log_event(DWORD event_id, enum broker_log_level level, const char *format, ...) PRINTF_LIKE(3, 4);
 
 #endif
