@@ -16,7 +16,10 @@ while IFS= read -r file; do
     report=$(x86_64-w64-mingw32-objdump -p "$file") || complain "$file: objdump cannot read it"
     for dll in $(echo "$report" | sed -n 's/^[[:space:]]*DLL Name: //p' | tr '[:upper:]' '[:lower:]'); do
         case $(echo "$system_dlls" | tr '\n' ' ') in
-        *" ${dll%.dll} "*) ;;
+        *" ${dll%.dll} "*) continue ;;
+        esac
+        case $file:$dll in
+        */tests/*:shadowpipe.dll) ;; # a test of that DLL
         *) complain "$file: needs $dll, which is no DLL of the system's" ;;
         esac
     done
