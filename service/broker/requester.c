@@ -18,7 +18,6 @@ enum {
 
 /* Exit codes with which a requester promises that no set of its is open; service/requester/requester.h. */
 enum {
-    EXIT_DONE = 0,
     EXIT_CLEANED_UP = 10,
     EXIT_ORPHAN_ENDED = 11
 };
@@ -267,8 +266,8 @@ void broker_requester_exited(struct broker *broker, uint64_t id, uint32_t exit_c
         connection_close(requester->connection, false);
     }
     PB(Status) *why = why_ended(requester, exit_code, failure);
-    bool left_open = failure == NULL && exit_code != EXIT_DONE && exit_code != EXIT_CLEANED_UP &&
-                     exit_code != EXIT_ORPHAN_ENDED;
+    /* 0 is no such promise: it follows a Release, and without one somebody has killed the process. */
+    bool left_open = failure == NULL && exit_code != EXIT_CLEANED_UP && exit_code != EXIT_ORPHAN_ENDED;
     if (why != NULL)
         broker_log(broker, BROKER_LOG_ERROR, "requester process %u: %s", (unsigned)requester->process_id,
                    why->message);
