@@ -19,7 +19,8 @@ def test_drive_letter_appears_and_goes(prefix, folder):
 def test_exit_code_and_unicode_arguments_pass(prefix):
     done = prefix.run([wine.HELPER_EXE, "report", "7", "ä b", 'c"d', ""], {"SHADOWPIPE_X": "ö=ü"})
     assert done.returncode == 7
-    assert done.stdout.splitlines() == ["argument ä b", 'argument c"d', "argument ", "variable SHADOWPIPE_X=ö=ü"]
+    assert done.stdout.splitlines()[:3] == ["argument ä b", 'argument c"d', "argument "]
+    assert "variable SHADOWPIPE_X=ö=ü" in done.stdout.splitlines()
 
 
 def test_held_file_is_locked_until_its_holder_is_killed(prefix, volumes):

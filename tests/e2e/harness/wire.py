@@ -239,7 +239,8 @@ class Request:
             found = next((p for p in self.progress if condition(p)), None)
             return found or self.done()
         found = self._client.connection.wait(find, f"{what}; last progress: {self.progress[-1:]}", limit)
-        assert isinstance(found, pb().Progress), f"{what}: instead the request ended: {self.final}"
+        told = [(pb().Phase.Name(p.phase), pb().WaitingFor.Name(p.waiting_for), p.elapsed_ms) for p in self.progress]
+        assert isinstance(found, pb().Progress), f"{what}: instead the request ended: {told} {self.final}"
         return found
 
     def until_phase(self, phase, limit=LIMIT):
