@@ -47,20 +47,23 @@ static bool file_exists(const wchar_t *path)
     return attributes != INVALID_FILE_ATTRIBUTES && !(attributes & FILE_ATTRIBUTE_DIRECTORY);
 }
 
-/* The simulator as it is installed: simulator\vssapi.dll beside this program. */
+/* The simulator as it is installed, in the folder simulator beside this program. Under Wine, which has a
+ * vssapi.dll of its own, it needs another name. */
 static bool simulator_path(wchar_t *path, DWORD chars)
 {
-    static const wchar_t tail[] = L"simulator\\vssapi.dll";
+    static const wchar_t *const tails[] = {L"simulator\\shadowsim.dll", L"simulator\\vssapi.dll"};
     DWORD length = GetModuleFileNameW(NULL, path, chars);
-    if (length == 0 || length >= chars) {
-        return false;
+    wchar_t *slash = length > 0 && length < chars ? wcsrchr(path, L'\\') : NULL;
+    for (size_t i = 0; slash != NULL && i < ARRAYSIZE(tails); i++) {
+        if ((size_t)(slash + 1 - path) + wcslen(tails[i]) >= chars) {
+            return false;
+        }
+        wcscpy(slash + 1, tails[i]);
+        if (file_exists(path)) {
+            return true;
+        }
     }
-    wchar_t *slash = wcsrchr(path, L'\\');
-    if (slash == NULL || (size_t)(slash + 1 - path) + ARRAYSIZE(tail) > chars) {
-        return false;
-    }
-    wcscpy(slash + 1, tail);
-    return file_exists(path);
+    return false;
 }
 
 static bool set_library(struct service_config *config, const wchar_t *given)
@@ -88,8 +91,9 @@ static int apply_options(struct service_config *config, const struct console_opt
         }
     } else if (options->simulate) {
         if (!simulator_path(path, ARRAYSIZE(path)) || !config_set_library(config, path)) {
-            return complain("--simulate: there is no simulator\\vssapi.dll beside this program; name it with "
-                            "--vss-library PATH");
+            return complain(
+                "--simulate: there is no simulator beside this program (simulator\\vssapi.dll); name it with "
+                "--vss-library PATH");
         }
     }
     if (config->vss_library[0] != L'\0' && !file_exists(config->vss_library)) {
