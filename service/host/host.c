@@ -566,8 +566,12 @@ void host_free(struct host *host)
     }
     listener_stop(&host->clients);
     listener_stop(&host->requesters);
+    uint64_t due = loop_now_ms() + DRAIN_LIMIT_MS;
     while (!listener_idle(&host->clients) || !listener_idle(&host->requesters)) {
-        loop_step(&host->loop, UINT64_MAX);
+        if (loop_now_ms() >= due) {
+            return; /* a cancelled wait for a client never ended; the same */
+        }
+        loop_step(&host->loop, due);
     }
     children_free(&host->children);
     listener_free(&host->clients);

@@ -89,6 +89,17 @@ static void log_problems(const struct service_config *config)
     }
 }
 
+static void warn_of_open_name(const struct service_config *config)
+{
+    static const wchar_t protected_prefix[] = CONFIG_PIPE_PREFIX L"ProtectedPrefix\\Administrators\\";
+    if (_wcsnicmp(config->pipe_name, protected_prefix, wcslen(protected_prefix)) != 0) {
+        log_event(
+            EVENT_CONFIGURATION, BROKER_LOG_WARNING,
+            "PipeName lies outside of ProtectedPrefix\\Administrators: any program can take the name before "
+            "the service starts.");
+    }
+}
+
 static enum host_error start_failed(enum host_error result, const char *error)
 {
     log_event(EVENT_START_FAILED, BROKER_LOG_ERROR, "%s.", error);
@@ -106,6 +117,7 @@ static enum host_error serve(void)
     config_read_registry(&service.config, HKEY_LOCAL_MACHINE);
     log_start(LOG_TO_EVENT_LOG, (enum broker_log_level)service.config.log_level);
     log_problems(&service.config);
+    warn_of_open_name(&service.config);
     report(SERVICE_START_PENDING, START_HINT_MS);
     enum host_error result = host_create(&service.config, &host, error);
     if (result != HOST_OK) {
