@@ -56,9 +56,13 @@ void broker_connected(struct broker *broker, uint64_t id, enum connection_kind k
     list_init(&connection->leases);
     list_append(&broker->connections, &connection->link);
     list_append(&broker->buckets[id % CONNECTION_BUCKETS], &connection->bucket);
-    frame_reader_init(&connection->reader, FRAME_LIMIT_HELLO_BYTES);
+    /* A requester is no stranger: it opens its pipe before COM is up, and one that dials in again tells of
+     * up to 64 snapshots in its first frame. */
+    bool is_client = kind == CONNECTION_CLIENT;
+    frame_reader_init(&connection->reader, is_client ? FRAME_LIMIT_HELLO_BYTES : FRAME_LIMIT_REQUEST_BYTES);
     timer_init(&connection->timer, on_timer);
-    timer_set(broker, &connection->timer, broker->config.handshake_timeout_ms);
+    timer_set(broker, &connection->timer,
+              is_client ? broker->config.handshake_timeout_ms : broker->config.requester_start_ms);
     broker->counters.connections++;
 }
 

@@ -16,11 +16,26 @@ enum {
     EXIT_MS = 15 * 1000 /* from the end of its connection to its exit, when it has nothing left to do */
 };
 
-/* Exit codes with which a requester promises that no set of its is open; service/requester/requester.h. */
+/* Exit codes of service/requester/requester.h. With these it promises that no set of its is open. */
 enum {
     EXIT_CLEANED_UP = 10,
     EXIT_ORPHAN_ENDED = 11
 };
+
+/* With these it never had an object. */
+static const char *why_not_started(uint32_t exit_code)
+{
+    switch (exit_code) {
+    case 13:
+        return "it could not use the service's pipe";
+    case 14:
+        return "COM or the library of VSS did not come up in time";
+    case 15:
+        return "it had no memory";
+    default:
+        return NULL;
+    }
+}
 
 struct call {
     struct list link;
@@ -237,6 +252,8 @@ static PB(Status) * why_ended(struct requester *requester, uint32_t exit_code, c
     PB(Status) *why = NULL;
     if (requester->failure != NULL)
         return MESSAGE_COPY(arena, requester->failure);
+    if (failure == NULL && !requester->let_go)
+        failure = why_not_started(exit_code);
     if (failure != NULL) {
         why = status_make(arena, PB_CODE(UNAVAILABLE), "REQUESTER_START",
                           "the requester process could not be started: %s", failure);
@@ -382,7 +399,6 @@ static bool dial_in(struct connection *connection, const PB(Envelope) * envelope
     match->connection = connection;
     connection->requester = match;
     connection->state = CONNECTION_OPEN;
-    connection->reader.limit_bytes = FRAME_LIMIT_REQUEST_BYTES;
     timer_stop(&connection->timer);
     return match->process_id == 0 || welcome(match);
 }

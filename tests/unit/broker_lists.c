@@ -288,6 +288,69 @@ static void test_impostors(void **state)
     world_end(world);
 }
 
+/* It connects before COM is up, which may take longer than a client has for its Hello. */
+static void test_slow_start(void **state)
+{
+    (void)state;
+    struct world *world = world_new();
+    struct peer *peer = peer_connect(world, CONNECTION_REQUESTER);
+    INTO_BROKER(broker_requester_identified(world->broker, peer->id, 5));
+    world_advance(world, 29999);
+    assert_int_equal(world->peers_count, 1);
+    world_advance(world, 1);
+    assert_int_equal(world->peers_count, 0);
+    world_end(world);
+}
+
+/* One that dials in again tells of its snapshots, which takes more than a client's Hello may. */
+static void test_long_hello(void **state)
+{
+    (void)state;
+    struct world *world = world_new();
+    struct peer *peer = peer_connect(world, CONNECTION_REQUESTER);
+    INTO_BROKER(broker_requester_identified(world->broker, peer->id, 5));
+    PB(Snapshot) snapshot = SHADOWPIPE__V1__SNAPSHOT__INIT;
+    PB(Snapshot) * snapshots[64];
+    for (size_t i = 0; i < 64; i++)
+        snapshots[i] = &snapshot;
+    snapshot.device = (char *)(uintptr_t) "\\\\?\\GLOBALROOT\\Device\\HarddiskVolumeShadowCopy1234";
+    snapshot.snapshot_id = snapshot.set_id = (char *)(uintptr_t)writer_classes[0];
+    uint8_t secret[REQUESTER_SECRET_BYTES] = {0};
+    PB(RequesterHello) hello = SHADOWPIPE__V1__REQUESTER_HELLO__INIT;
+    hello.secret = (ProtobufCBinaryData){sizeof secret, secret};
+    hello.process_id = 5;
+    hello.snapshots = snapshots;
+    hello.n_snapshots = 64;
+    PB(Envelope) envelope = ENVELOPE_OF(REQUESTER_HELLO, requester_hello, &hello);
+    envelope.id = 1;
+    peer_send(world, peer, &envelope);
+    assert_false(peer->is_open);
+    assert_non_null(strstr(world->log, "nobody waits for"));
+    world_end(world);
+}
+
+/* Its exit code tells why it did not come up. */
+static void test_start_fails_inside(void **state)
+{
+    (void)state;
+    static const struct {
+        uint32_t exit_code;
+        const char *words;
+    } rows[] = {{13, "pipe"}, {14, "COM"}, {15, "memory"}};
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct world *world = world_new();
+        world->holds_requesters = true;
+        struct peer *client = client_connect(world, NULL, USER_RIGHTS);
+        uint32_t id = client_snapshot(world, client, "C:");
+        world_run(world);
+        requester_die(world, &world->requesters[0], rows[i].exit_code);
+        world_run(world);
+        assert_string_equal(client_status(client, id)->reason, "REQUESTER_START");
+        assert_non_null(strstr(client_status(client, id)->message, rows[i].words));
+        world_end(world);
+    }
+}
+
 /* A requester that answers what was not asked is not trusted any more. */
 static void test_confused_requester(void **state)
 {
@@ -362,7 +425,8 @@ int main(void)
         cmocka_unit_test(test_providers),        cmocka_unit_test(test_list_fails),
         cmocka_unit_test(test_between_two_runs), cmocka_unit_test(test_start_fails),
         cmocka_unit_test(test_impostors),        cmocka_unit_test(test_confused_requester),
-        cmocka_unit_test(test_service_status),
+        cmocka_unit_test(test_service_status),   cmocka_unit_test(test_slow_start),
+        cmocka_unit_test(test_long_hello),       cmocka_unit_test(test_start_fails_inside),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
