@@ -272,6 +272,19 @@ def test_reader_that_does_not_read_hinders_nobody(service, bridge, honest, volum
     connection.close()
 
 
+def test_last_words_reach_a_reader_that_is_late(service, bridge, honest, pb):
+    """Disconnecting a pipe throws away what was not read; the service lets the client read first."""
+    connection = bridge.connect(service.pipe)
+    greet(connection, pb)
+    connection.pause()
+    connection.write(wire.frame(wire.envelope(2, pb.Ping(payload=b"first")).SerializeToString()) + b"\xff\xff\xff\xff")
+    honest.call(pb.ListWriters(refresh=True))
+    connection.resume()
+    frames = connection.receive_end()
+    assert frames[0].ping_reply.payload == b"first"
+    assert frames[1].status.reason == "BAD_LENGTH"
+
+
 def test_storm_of_connects(service, bridge, honest, volumes, pb):
     """Programs that list or probe pipes open them and vanish."""
     for _ in range(10):

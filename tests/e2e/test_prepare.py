@@ -1,4 +1,8 @@
-"""PrepareForBackup: each of its return codes reaches the client, with its name, the phase and the method."""
+"""PrepareForBackup: each of its return codes reaches the client, with its name, the phase and the method.
+
+A job makes its calls in the right order, so a call that is missing can only be shown in the requester's own unit tests
+(tests/unit/requester_calls.c), which also see the name of the missing call in the reply.
+"""
 import pytest
 
 from harness import wire

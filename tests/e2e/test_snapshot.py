@@ -132,6 +132,26 @@ def test_cancel_before_the_freeze_aborts(client, volumes, machine, pb):
     assert "Freeze" not in [e[0] for e in machine.writer_events()]
 
 
+def test_cancel_inside_the_freeze_waits_for_its_end(client, volumes, machine, pb):
+    machine.scenario({"timing": {"freeze": 1500}})
+    request = client.start_snapshot("S:")
+    request.until_phase("CREATING")
+    assert client.call(pb.Cancel(id=request.id)).found
+    assert request.status().code == pb.CODE_CANCELLED
+    wait_until(lambda: not machine.objects(), "the VSS object is released")
+    heard = [e[0] for e in machine.writer_events("System Writer")]
+    assert "Thaw" in heard and "BackupComplete" in heard or "Abort" in heard
+
+
+def test_writer_that_hangs_costs_its_own_request_only(new_client, volumes, machine, pb):
+    machine.scenario({"writer:WMI Writer": {"hang_at": "prepare"}})
+    status = new_client().start_snapshot("S:", timeout_ms=1500).status()
+    assert status.code == pb.CODE_DEADLINE_EXCEEDED
+    machine.scenario({})
+    other = new_client()
+    other.finish(other.snapshot("T:"))
+
+
 def test_cancel_of_what_is_not_there_does_nothing(client, pb):
     assert not client.call(pb.Cancel(id=4711)).found
 
