@@ -71,26 +71,64 @@ static PB(Status) * not_finished(struct broker *broker, const char *name, uint32
                                 "raise the limit.");
 }
 
+/* QueryStatus said something that is neither the end nor a failure. */
+static PB(Status) * not_ended(struct broker *broker, const char *name, uint32_t outcome)
+{
+    char scratch[11];
+    PB(Status) *status = status_make(&broker->arena, PB_CODE(INTERNAL), "VSS_FAILED",
+                                     "%s ended without saying that it has finished", name);
+    if (status == NULL)
+        return NULL;
+    status->hresult = outcome;
+    status->hresult_name = arena_strdup(&broker->arena, vss_code_name(outcome, scratch));
+    status->method = text_constant(name);
+    if (status->hresult_name == NULL)
+        return NULL;
+    return error_advise(status, "See the VSS and VolSnap entries of the Application and System event logs.");
+}
+
+/* The call went well, but what it gave did not reach us. */
+static PB(Status) * result_lost(struct broker *broker, const char *name, const PB(Status) * why)
+{
+    PB(Status) *status = status_make(&broker->arena, why->code, why->reason, "%s: %s", name, why->message);
+    if (status == NULL)
+        return NULL;
+    status->method = text_constant(name);
+    status->limit_name = why->limit_name;
+    return error_advise(status, "See the service's log; free memory on the machine if that is what lacks.");
+}
+
+static PB(Status) *
+    failed(struct broker *broker, const char *name, const PB(CallReply) * reply, uint32_t hresult)
+{
+    PB(Status) *status = status_from_hresult(&broker->arena, name, hresult);
+    if (status == NULL)
+        return NULL;
+    status->missing_prerequisite = arena_strdup(&broker->arena, reply->missing_prerequisite);
+    return status->missing_prerequisite != NULL ? status : NULL;
+}
+
 PB(Status) * reply_failure(struct broker *broker, PB(Call__MethodCase) method, const PB(CallReply) * reply)
 {
     const char *name = method_name(method);
-    uint32_t outcome = reply->hresult;
-    if (!is_failure(outcome) && reply->async_hresult != 0) {
-        outcome = reply->async_hresult;
-        if (outcome == ASYNC_PENDING || outcome == ASYNC_CANCELLED)
-            return not_finished(broker, name, outcome);
-        /* Wait's own failure counts, but QueryStatus knows better what happened. */
-        if (!is_failure(outcome))
-            outcome = reply->wait_hresult;
-    }
-    if (!is_failure(outcome))
+    bool is_async = method_is_asynchronous(method);
+    uint32_t outcome = reply->async_hresult;
+    PB(Status) * status;
+    if (is_failure(reply->hresult))
+        status = failed(broker, name, reply, reply->hresult);
+    else if (is_async && is_failure(outcome))
+        status = failed(broker, name, reply, outcome);
+    else if (is_async && (outcome == ASYNC_PENDING || outcome == ASYNC_CANCELLED))
+        status = not_finished(broker, name, outcome);
+    else if (is_async && outcome != ASYNC_FINISHED)
+        status = not_ended(broker, name, outcome);
+    else if (is_async && is_failure(reply->wait_hresult)) /* it counts although QueryStatus saw none */
+        status = failed(broker, name, reply, reply->wait_hresult);
+    else if (reply->status != NULL && reply->status->code != PB_CODE(UNSPECIFIED))
+        status = result_lost(broker, name, reply->status);
+    else
         return NULL;
-    PB(Status) *status = status_from_hresult(&broker->arena, name, outcome);
-    if (status != NULL && reply->missing_prerequisite[0] != '\0')
-        status->missing_prerequisite = arena_strdup(&broker->arena, reply->missing_prerequisite);
-    if (status != NULL && status->missing_prerequisite == NULL)
-        status->missing_prerequisite = text_constant("");
-    return status;
+    return status != NULL ? status : error_no_memory();
 }
 
 static void send_more(struct sequence *sequence)

@@ -361,6 +361,15 @@ static void obey(struct world *world, struct fake_requester *requester, const PB
         refusal.id = frame->id;
         peer_send(world, requester->peer, &refusal);
         break;
+    case ACT_LOST:
+        reply.async_hresult = method_is_asynchronous(call->method_case) ? S_ASYNC_FINISHED : 0;
+        status.code = PB_CODE(RESOURCE_EXHAUSTED);
+        status.reason = (char *)(uintptr_t) "RESOURCE_EXHAUSTED";
+        status.message = (char *)(uintptr_t) "the result was lost: it is too large";
+        status.limit_name = (char *)(uintptr_t) "requester_frame_bytes";
+        reply.status = &status;
+        send_reply(world, requester, frame->id, &reply);
+        break;
     default:
         requester->hangs = true;
         requester->hanging = call->method_case;

@@ -377,6 +377,52 @@ static void test_requester_refuses(void **state)
     world_end(world);
 }
 
+/* Only VSS_S_ASYNC_FINISHED is success; every other word of QueryStatus ends the set, with an abort where
+ * it is owed. */
+static void test_only_finished_is_success(void **state)
+{
+    (void)state;
+    static const uint32_t words[] = {0, 1, 0x0004230Cu};
+    for (size_t i = 0; i < POINTS; i++) {
+        for (size_t j = 0; is_async(points[i].method) && j < sizeof words / sizeof words[0]; j++) {
+            struct world *world = world_new();
+            struct peer *client = client_connect(world, NULL, USER_RIGHTS);
+            world_rule(world, points[i].method, points[i].nth, ACT_FAIL_ASYNC, words[j]);
+            uint32_t id = client_snapshot(world, client, "C:");
+            world_run(world);
+            const PB(Status) *status = client_status(client, id);
+            assert_string_equal(status->reason, "VSS_FAILED");
+            assert_int_equal(status->hresult, words[j]);
+            assert_string_equal(status->method, method_name(points[i].method));
+            assert_int_equal(requester_calls(world, 1, PB_METHOD(ABORT_BACKUP)), points[i].is_open);
+            assert_int_equal(requester_calls(world, 1, PB_METHOD(BACKUP_COMPLETE)), 0);
+            check_next(world, client, 0);
+            world_end(world);
+        }
+    }
+}
+
+/* A result that does not fit into a frame is no result. */
+static void test_result_is_lost(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < POINTS; i++) {
+        struct world *world = world_new();
+        struct peer *client = client_connect(world, NULL, USER_RIGHTS);
+        world_rule(world, points[i].method, points[i].nth, ACT_LOST, 0);
+        uint32_t id = client_snapshot(world, client, "C:");
+        world_run(world);
+        const PB(Status) *status = client_status(client, id);
+        if (points[i].method != PB_METHOD(IS_VOLUME_SUPPORTED)) {
+            assert_string_equal(status->reason, "RESOURCE_EXHAUSTED");
+            assert_string_equal(status->limit_name, "requester_frame_bytes");
+            assert_string_equal(status->method, method_name(points[i].method));
+        }
+        check_next(world, client, 0);
+        world_end(world);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -393,6 +439,8 @@ int main(void)
         cmocka_unit_test(test_stop_with_stuck_requester),
         cmocka_unit_test(test_each_call_fails),
         cmocka_unit_test(test_requester_refuses),
+        cmocka_unit_test(test_only_finished_is_success),
+        cmocka_unit_test(test_result_is_lost),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

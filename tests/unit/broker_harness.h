@@ -34,7 +34,8 @@ enum action {
     ACT_STUCK,      /* no reply, whatever comes */
     ACT_DIE,        /* the process ends */
     ACT_DIE_LATE,   /* the same, once VSS has done what was asked */
-    ACT_STATUS      /* a Status instead of a CallReply */
+    ACT_STATUS,     /* a Status instead of a CallReply */
+    ACT_LOST        /* the call went well, its result does not fit */
 };
 
 struct rule {

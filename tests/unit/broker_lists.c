@@ -166,9 +166,9 @@ static void test_list_fails(void **state)
         PB_METHOD(CREATE_OBJECT),       PB_METHOD(INITIALIZE_FOR_BACKUP), PB_METHOD(GATHER_WRITER_METADATA),
         PB_METHOD(GET_WRITER_METADATA), PB_METHOD(GATHER_WRITER_STATUS),  PB_METHOD(GET_WRITER_STATUS_EX)};
     for (size_t i = 0; i < sizeof methods / sizeof methods[0]; i++) {
-        for (enum action action = ACT_FAIL; action <= ACT_DIE; action++) {
-            if (action == ACT_FAIL_ASYNC)
-                continue;
+        static const enum action actions[] = {ACT_FAIL, ACT_HANG, ACT_SLOW, ACT_STUCK, ACT_DIE, ACT_LOST};
+        for (size_t j = 0; j < sizeof actions / sizeof actions[0]; j++) {
+            enum action action = actions[j];
             struct world *world = world_new();
             struct peer *peer = client_connect(world, NULL, USER_RIGHTS);
             world_rule(world, methods[i], 1, action, 0x80070005u);
@@ -177,6 +177,8 @@ static void test_list_fails(void **state)
             const PB(Status) *status = client_status(peer, id);
             if (action == ACT_FAIL)
                 assert_string_equal(status->hresult_name, "E_ACCESSDENIED");
+            else if (action == ACT_LOST)
+                assert_string_equal(status->reason, "RESOURCE_EXHAUSTED");
             else
                 assert_string_equal(status->reason, action == ACT_DIE ? "REQUESTER_DIED" : "PHASE_TIMEOUT");
             assert_int_equal(world_alive(world), 0);
