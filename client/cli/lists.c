@@ -161,6 +161,8 @@ void display_writer(struct text *text, const PB(Writer) * writer)
         display_writer_failure(text, status);
     for (size_t i = 0; i < writer->n_components; i++)
         add_component(text, writer->components[i]);
+    if (*writer->left_out)
+        text_format(text, "    too many to list: %s\n", writer->left_out);
 }
 
 void display_volumes(struct text *text, const PB(VolumesReply) * reply)

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "proto/status.h"
+#include "service/requester/log.h"
 #include "service/requester/metadata.h"
 #include "service/requester/methods.h"
 #include "service/requester/text.h"
@@ -32,19 +33,37 @@ HRESULT get_writer_metadata_count(struct session *session, const PB(Call) * call
     return hresult;
 }
 
-/* Takes over the reference. */
-static HRESULT take_metadata(struct reply *reply, IVssExamineWriterMetadata *metadata, bool with_components,
-                             bool with_files, PB(GetWriterMetadataResult) * out)
+static void put_result(struct reply *reply, bool is_ex, PB(Writer) * writer)
 {
-    PB(Writer) *writer = reply_message(reply, &shadowpipe__v1__writer__descriptor);
-    HRESULT hresult = S_OK;
-    if (out != NULL && writer != NULL) {
-        hresult = metadata_fill(reply, metadata, with_components, with_files, writer);
+    PB(GetWriterMetadataResult) *out =
+        is_ex ? REPLY_OUT(reply, GET_WRITER_METADATA_EX, get_writer_metadata_ex, get_writer_metadata_result)
+              : REPLY_OUT(reply, GET_WRITER_METADATA, get_writer_metadata, get_writer_metadata_result);
+    if (out != NULL) {
         out->writer = writer;
     }
+}
+
+/* Takes over the reference. A writer too large for the reply's memory is still named, without its details. */
+static HRESULT take_metadata(struct reply *reply, IVssExamineWriterMetadata *metadata, bool with_components,
+                             bool with_files, bool is_ex)
+{
+    static char left_out[] = "the components and files";
+    PB(Writer) *writer = reply_message(reply, &shadowpipe__v1__writer__descriptor);
+    HRESULT hresult =
+        writer != NULL ? metadata_fill(reply, metadata, with_components, with_files, writer) : S_OK;
+    if (SUCCEEDED(hresult) && reply->no_memory && (with_components || with_files)) {
+        log_failure("a writer's description takes too much memory; its components are left out");
+        arena_reset(reply->arena);
+        reply->no_memory = false;
+        writer = reply_message(reply, &shadowpipe__v1__writer__descriptor);
+        hresult = writer != NULL ? metadata_fill(reply, metadata, false, false, writer) : S_OK;
+        if (writer != NULL) {
+            writer->left_out = left_out;
+        }
+    }
     IVssExamineWriterMetadata_Release(metadata);
-    if (FAILED(hresult)) {
-        reply->message.out_case = PB_OUT(_NOT_SET);
+    if (SUCCEEDED(hresult) && writer != NULL) {
+        put_result(reply, is_ex, writer);
     }
     return hresult;
 }
@@ -59,9 +78,7 @@ HRESULT get_writer_metadata(struct session *session, const PB(Call) * call, stru
     if (FAILED(hresult) || metadata == NULL) {
         return FAILED(hresult) ? hresult : E_POINTER;
     }
-    return take_metadata(
-        reply, metadata, in->with_components, in->with_files,
-        REPLY_OUT(reply, GET_WRITER_METADATA, get_writer_metadata, get_writer_metadata_result));
+    return take_metadata(reply, metadata, in->with_components, in->with_files, false);
 }
 
 HRESULT get_writer_metadata_ex(struct session *session, const PB(Call) * call, struct reply *reply)
@@ -78,9 +95,8 @@ HRESULT get_writer_metadata_ex(struct session *session, const PB(Call) * call, s
     if (FAILED(hresult) || metadata == NULL) {
         return FAILED(hresult) ? hresult : E_POINTER;
     }
-    return take_metadata(
-        reply, (IVssExamineWriterMetadata *)metadata, in->with_components, in->with_files,
-        REPLY_OUT(reply, GET_WRITER_METADATA_EX, get_writer_metadata_ex, get_writer_metadata_result));
+    return take_metadata(reply, (IVssExamineWriterMetadata *)metadata, in->with_components, in->with_files,
+                         true);
 }
 
 HRESULT free_writer_metadata(struct session *session, const PB(Call) * call, struct reply *reply)

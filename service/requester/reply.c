@@ -64,6 +64,42 @@ void reply_drop_result(struct reply *reply, const char *limit_name, const char *
     reply->no_memory = false;
 }
 
+static PB(Writer) * described_writer(const PB(CallReply) * message)
+{
+    if (message->out_case == PB_OUT(GET_WRITER_METADATA)) {
+        return message->get_writer_metadata->writer;
+    }
+    return message->out_case == PB_OUT(GET_WRITER_METADATA_EX) ? message->get_writer_metadata_ex->writer
+                                                               : NULL;
+}
+
+bool reply_leave_out(struct reply *reply)
+{
+    static char roots[] = "the components' directories";
+    static char components[] = "the components and files";
+    PB(Writer) *writer = described_writer(&reply->message);
+    size_t count = 0;
+    if (writer == NULL) {
+        return false;
+    }
+    for (size_t i = 0; i < writer->n_components; i++) {
+        count += writer->components[i]->n_roots;
+        writer->components[i]->n_roots = 0;
+    }
+    if (count > 0) {
+        writer->left_out = roots;
+        return true;
+    }
+    count = writer->n_components + writer->n_include_files + writer->n_exclude_files;
+    if (writer->restore_method != NULL) {
+        count += writer->restore_method->n_alternate_locations;
+        writer->restore_method->n_alternate_locations = 0;
+    }
+    writer->n_components = writer->n_include_files = writer->n_exclude_files = 0;
+    writer->left_out = components;
+    return count > 0;
+}
+
 HRESULT reply_refuse(struct reply *reply, const char *field, const char *what)
 {
     reply->message.status = status_make(reply->arena, PB_CODE(INVALID_ARGUMENT), "INVALID_ARGUMENT",

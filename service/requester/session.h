@@ -67,6 +67,10 @@ wchar_t *reply_wide_or_null(struct reply *reply, const char *text);
 /* The result cannot go out: all strings and parts are dropped, the codes stay, a status says why. */
 void reply_drop_result(struct reply *reply, const char *limit_name, const char *why);
 
+/* The same for a result whose better part can: it loses its details, one kind each time, and says so.
+ * False: nothing is left to leave out. */
+bool reply_leave_out(struct reply *reply);
+
 /* The argument cannot be passed on: no call is made. Returns E_INVALIDARG. */
 HRESULT reply_refuse(struct reply *reply, const char *field, const char *what);
 /* False: refused. */

@@ -85,6 +85,10 @@ static void send_reply(struct worker *worker, struct reply *reply, uint32_t id)
 {
     struct frame_buffer frame = {0};
     bool encoded = encode(&frame, &reply->message, id);
+    while (!encoded && reply_leave_out(reply)) {
+        log_failure("a writer's description is larger than a frame may be; parts of it are left out");
+        encoded = encode(&frame, &reply->message, id);
+    }
     if (!encoded) {
         reply_drop_result(reply, "requester_frame_bytes", "it is larger than a frame may be");
         encoded = encode(&frame, &reply->message, id);

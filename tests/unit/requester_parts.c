@@ -289,6 +289,44 @@ static void phases_follow_the_calls(void **state)
     assert_int_equal(record_phase(&record), PB_VALUE(SESSION_PHASE, SESSION_PHASE_RESTORED));
 }
 
+/* What does not fit goes, one kind after the other, and what is left says so. */
+static void a_writer_loses_its_details_first(void **state)
+{
+    (void)state;
+    struct arena arena;
+    arena_init(&arena, 1 << 20);
+    struct reply reply = {.arena = &arena};
+    shadowpipe__v1__call_reply__init(&reply.message);
+    assert_false(reply_leave_out(&reply)); /* no writer */
+    char *roots[] = {(char *)"C:\\a", (char *)"C:\\b"};
+    PB(Component) component = SHADOWPIPE__V1__COMPONENT__INIT;
+    PB(Component) * components[] = {&component};
+    PB(Writer) writer = SHADOWPIPE__V1__WRITER__INIT;
+    PB(RestoreMethod) method = SHADOWPIPE__V1__RESTORE_METHOD__INIT;
+    PB(GetWriterMetadataResult) out = SHADOWPIPE__V1__GET_WRITER_METADATA_RESULT__INIT;
+    component.roots = roots;
+    component.n_roots = 2;
+    writer.components = components;
+    writer.n_components = 1;
+    writer.restore_method = &method;
+    out.writer = &writer;
+    reply.message.out_case = PB_OUT(GET_WRITER_METADATA);
+    reply.message.get_writer_metadata = &out;
+    assert_true(reply_leave_out(&reply));
+    assert_int_equal(component.n_roots, 0);
+    assert_int_equal(writer.n_components, 1);
+    assert_string_equal(writer.left_out, "the components' directories");
+    assert_true(reply_leave_out(&reply));
+    assert_int_equal(writer.n_components, 0);
+    assert_string_equal(writer.left_out, "the components and files");
+    assert_false(reply_leave_out(&reply));
+    reply.message.out_case = PB_OUT(GET_WRITER_METADATA_EX);
+    writer.n_exclude_files = 1;
+    assert_true(reply_leave_out(&reply));
+    assert_int_equal(writer.n_exclude_files, 0);
+    arena_free(&arena);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -299,6 +337,7 @@ int main(void)
         cmocka_unit_test(file_times_become_unix_times),
         cmocka_unit_test(roots_are_expanded_and_distinct),
         cmocka_unit_test(a_dropped_result_keeps_the_codes),
+        cmocka_unit_test(a_writer_loses_its_details_first),
         cmocka_unit_test(prepare_names_what_is_missing),
         cmocka_unit_test(other_methods_name_what_is_missing),
         cmocka_unit_test(abort_is_owed_exactly_when_it_has_to_be),
