@@ -4,6 +4,7 @@ Whatever a test does, afterwards its service must stop cleanly and nothing may b
 creator record, no requester process, no drive letter. The fixtures below check that for every test.
 """
 import contextlib
+import fcntl
 import itertools
 import os
 import shutil
@@ -26,9 +27,15 @@ def pytest_xdist_auto_num_workers(config):
 
 
 def pytest_sessionstart(session):
-    missing = [str(p) for p in (wine.SERVICE_EXE, wine.CLIENT_EXE, wine.SIMULATOR_DLL, wine.BRIDGE_EXE) if not p.exists()]
-    if missing and not hasattr(session.config, "workerinput"):
+    if hasattr(session.config, "workerinput"):
+        return
+    needed = (wine.SERVICE_EXE, wine.CLIENT_EXE, wine.SIMULATOR_DLL, wine.CHURN_EXE, wine.BRIDGE_EXE, wine.HELPER_EXE)
+    missing = [str(p) for p in needed if not p.exists()]
+    if missing:
         pytest.exit(f"not built: {', '.join(missing)}; run ./dev build", returncode=1)
+    # Two runs would end each other's wineservers. The lock goes with this process.
+    session.config.e2e_lock = open(wine.BUILD / "e2e.lock", "w")
+    fcntl.flock(session.config.e2e_lock, fcntl.LOCK_EX)
 
 
 @pytest.hookimpl(hookwrapper=True)
