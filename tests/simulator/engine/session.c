@@ -349,7 +349,7 @@ HRESULT session_abort(struct session *session)
     EnterCriticalSection(&session->lock);
     BOOL under_way = session->set != SET_NONE || session->metadata != PROGRESS_NONE;
     BOOL done = session->aborted || session->complete == PROGRESS_DONE;
-    if (session->set != SET_NONE)
+    if (under_way)
         session->aborted = TRUE;
     if (session->set == SET_OPEN)
         session->set = SET_FAILED;
