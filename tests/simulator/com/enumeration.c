@@ -57,6 +57,21 @@ static HRESULT fill(const struct enumeration *enumeration, VSS_OBJECT_PROP *prop
     return properties_of_copy(&enumeration->infos[enumeration->at], &prop->Obj.Snap);
 }
 
+/* A call that fails hands out nothing, and the next one begins where it began. */
+static HRESULT take_back(struct enumeration *enumeration, VSS_OBJECT_PROP *props, ULONG *fetched, HRESULT hr)
+{
+    enumeration->at -= (unsigned)*fetched;
+    for (ULONG i = 0; i < *fetched; i++) {
+        if (props[i].Type == VSS_OBJECT_SNAPSHOT)
+            properties_free_copy(&props[i].Obj.Snap);
+        else
+            properties_free_provider(&props[i].Obj.Prov);
+        memset(&props[i], 0, sizeof props[i]);
+    }
+    *fetched = 0;
+    return hr;
+}
+
 /* The unused rest is zeroed: requesters have been seen to look at it before they look at the count. */
 static HRESULT STDMETHODCALLTYPE enumeration_next(IVssEnumObject *This, ULONG wanted, VSS_OBJECT_PROP *props,
                                                   ULONG *fetched)
@@ -69,7 +84,7 @@ static HRESULT STDMETHODCALLTYPE enumeration_next(IVssEnumObject *This, ULONG wa
     while (*fetched < wanted && enumeration->at < enumeration->count) {
         HRESULT hr = fill(enumeration, &props[*fetched]);
         if (FAILED(hr))
-            return hr;
+            return take_back(enumeration, props, fetched, hr);
         enumeration->at++;
         (*fetched)++;
     }

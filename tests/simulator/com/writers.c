@@ -125,6 +125,22 @@ SLOT(SetBackupSucceeded, VSS_ID instance, WITH_COMPONENT, boolean succeeded)
     return call_end(&call);
 }
 
+/* What stays when the call fails. */
+static void clear_status(VSS_ID *instance, VSS_ID *writer, BSTR *name, VSS_WRITER_STATE *state,
+                         HRESULT *failure)
+{
+    if (instance)
+        *instance = GUID_NULL;
+    if (writer)
+        *writer = GUID_NULL;
+    if (name)
+        *name = NULL;
+    if (state)
+        *state = VSS_WS_UNKNOWN;
+    if (failure)
+        *failure = S_OK;
+}
+
 static HRESULT hand_out(const struct writer_status *status, VSS_ID *instance, VSS_ID *writer, BSTR *name,
                         VSS_WRITER_STATE *state, HRESULT *failure)
 {
@@ -143,8 +159,7 @@ SLOT(GetWriterStatus, UINT index, VSS_ID *instance, VSS_ID *writer, BSTR *name, 
 {
     struct call call;
     struct writer_status status;
-    if (name)
-        *name = NULL;
+    clear_status(instance, writer, name, state, failure);
     if (call_begin(&call, This, L"GetWriterStatus", instance && writer && name && state && failure)) {
         call.hr = session_status(call.session, index, &status);
         if (SUCCEEDED(call.hr))
@@ -158,8 +173,7 @@ SLOT(GetWriterStatusEx, UINT index, VSS_ID *instance, VSS_ID *writer, BSTR *name
 {
     struct call call;
     struct writer_status status;
-    if (name)
-        *name = NULL;
+    clear_status(instance, writer, name, state, failure);
     if (message)
         *message = NULL;
     if (application)

@@ -329,6 +329,20 @@ static void an_aborted_object_is_of_no_further_use(void **state)
     backup_release(&b);
 }
 
+/* Nobody would hear Prepare and Freeze any more: the copy would be of writers that go on writing. */
+static void an_abort_before_the_set_ends_it_too(void **state)
+{
+    GUID id;
+    struct backup b = backup_at(STAGE_GATHERED);
+    (void)state;
+    assert_hr(S_OK, IVssBackupComponents_AbortBackup(b.object));
+    assert_true(logged("\tAbort\tSystem Writer"));
+    assert_hr(VSS_E_BAD_STATE, IVssBackupComponents_StartSnapshotSet(b.object, &id));
+    assert_hr(VSS_E_BAD_STATE, prepare_call(&b));
+    assert_hr(VSS_E_BAD_STATE, snapshot_call(&b));
+    backup_release(&b);
+}
+
 static void abort_with_nothing_under_way_is_ignored(void **state)
 {
     struct backup b = backup_at(STAGE_STATE_SET);
@@ -416,6 +430,15 @@ static void metadata_and_status_have_their_times(void **state)
     assert_hr(VSS_S_ASYNC_FINISHED, STATUS(&b));
     assert_hr(S_OK, IVssBackupComponents_GetWriterStatusCount(b.object, &status_count));
     assert_int_equal(status_count, count);
+    id = b.set = (GUID){1, 2, 3, {4}};
+    writer_state = VSS_WS_STABLE;
+    hr = E_FAIL;
+    assert_hr(VSS_E_OBJECT_NOT_FOUND,
+              IVssBackupComponents_GetWriterStatus(b.object, count, &id, &b.set, &name, &writer_state, &hr));
+    assert_true(IsEqualGUID(&id, &GUID_NULL) && IsEqualGUID(&b.set, &GUID_NULL));
+    assert_null(name);
+    assert_int_equal(writer_state, VSS_WS_UNKNOWN);
+    assert_hr(S_OK, hr);
     assert_hr(VSS_E_OBJECT_NOT_FOUND,
               IVssBackupComponents_GetWriterStatus(b.object, count, &id, &id, &name, &writer_state, &hr));
     assert_hr(S_OK, IVssBackupComponents_FreeWriterMetadata(b.object));
@@ -466,6 +489,7 @@ int run_sequence_tests(void)
         TEST(contexts_without_writers_need_no_metadata),
         TEST(a_set_has_one_beginning_and_one_end),
         TEST(an_aborted_object_is_of_no_further_use),
+        TEST(an_abort_before_the_set_ends_it_too),
         TEST(abort_with_nothing_under_way_is_ignored),
         TEST(completion_needs_a_good_snapshot),
         TEST(the_document_exists_from_prepare_on),
