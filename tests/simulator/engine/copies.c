@@ -9,10 +9,14 @@
 
 const GUID copies_provider = {0xb5946137, 0x7b9f, 0x4925, {0xaf, 0x80, 0x51, 0xab, 0xd6, 0x0b, 0x20, 0xd5}};
 
-static void record_path(wchar_t *path, unsigned number)
+/* The ending of its record says whether a copy exists, or is still being made. */
+#define LIVE   L"txt"
+#define MAKING L"making"
+
+static void record_path(wchar_t *path, unsigned number, const wchar_t *ending)
 {
     wchar_t name[40];
-    swprintf(name, ARRAYSIZE(name), L"copies\\%u.txt", number);
+    swprintf(name, ARRAYSIZE(name), L"copies\\%u.%ls", number, ending);
     store_path(path, name);
 }
 
@@ -23,10 +27,10 @@ static void files_path(wchar_t *path, unsigned number)
     store_path(path, name);
 }
 
-static HRESULT write_record(const struct copy_info *info)
+static HRESULT write_record(const struct copy_info *info, const wchar_t *ending)
 {
     wchar_t path[STORE_PATH_CHARS], text[600], id[40], set[40];
-    record_path(path, info->number);
+    record_path(path, info->number, ending);
     StringFromGUID2(&info->id, id, ARRAYSIZE(id));
     StringFromGUID2(&info->set, set, ARRAYSIZE(set));
     swprintf(text, ARRAYSIZE(text),
@@ -37,11 +41,11 @@ static HRESULT write_record(const struct copy_info *info)
     return store_write(path, text);
 }
 
-static BOOL read_record(unsigned number, struct copy_info *info)
+static BOOL read_record(unsigned number, const wchar_t *ending, struct copy_info *info)
 {
     wchar_t path[STORE_PATH_CHARS], value[64];
     *info = (struct copy_info){.number = number};
-    record_path(path, number);
+    record_path(path, number, ending);
     wchar_t *text = store_read(path);
     if (!text)
         return FALSE;
@@ -60,95 +64,105 @@ static BOOL read_record(unsigned number, struct copy_info *info)
     return ok;
 }
 
+/* One call for many, because each costs a program of the host. */
 static void forget(const struct copy_info *infos, unsigned count)
 {
     wchar_t path[STORE_PATH_CHARS];
+    struct copying_doomed *doomed = calloc(count + 1, sizeof *doomed);
+    unsigned listed = 0;
     for (unsigned i = 0; i < count; i++) {
-        record_path(path, infos[i].number);
+        if (infos[i].number == 0)
+            continue;
+        record_path(path, infos[i].number, LIVE);
         DeleteFileW(path);
-        files_path(path, infos[i].number);
-        copying_remove(path, infos[i].number);
+        record_path(path, infos[i].number, MAKING);
+        DeleteFileW(path);
+        if (doomed) {
+            doomed[listed].number = infos[i].number;
+            files_path(doomed[listed++].directory, infos[i].number);
+        }
     }
+    if (doomed)
+        copying_remove(doomed, listed);
+    else
+        store_log(0, L"copy", L"files stay behind: out of memory");
+    free(doomed);
 }
 
-HRESULT copies_make(const struct volume *volumes, struct copy_info *infos, unsigned count, HANDLE cancel)
+static HRESULT begin_one(const struct volume *volume, struct copy_info *info)
 {
-    struct copying_pair *pairs = calloc(count + 1, sizeof *pairs);
-    HRESULT hr = pairs ? S_OK : E_OUTOFMEMORY;
+    wchar_t path[STORE_PATH_CHARS];
     FILETIME now;
-    unsigned numbered = 0;
     GetSystemTimeAsFileTime(&now);
-    for (; numbered < count && SUCCEEDED(hr); numbered++) {
-        struct copy_info *info = &infos[numbered];
-        info->number = store_next_number(L"copies");
-        info->created = (LONGLONG)(((unsigned long long)now.dwHighDateTime << 32) | now.dwLowDateTime);
-        wcscpy(info->volume, volumes[numbered].name);
-        wcscpy(pairs[numbered].from, volumes[numbered].root);
-        files_path(pairs[numbered].to, info->number);
-        if (info->number == 0 || !CreateDirectoryW(pairs[numbered].to, NULL))
-            hr = VSS_E_UNEXPECTED_PROVIDER_ERROR;
-    }
-    if (hr == S_OK && count)
-        hr = copying_run(pairs, count, infos[0].number, cancel);
-    if (hr == S_OK) {
-        store_lock();
-        for (unsigned i = 0; i < count && SUCCEEDED(hr); i++) {
-            hr = write_record(&infos[i]);
-            store_log(infos[i].object, L"copy", L"created\t%u\t%ls", infos[i].number, infos[i].volume);
-        }
-        store_unlock();
-    }
-    if (hr != S_OK)
-        forget(infos, numbered);
-    free(pairs);
+    info->number = store_next_number(L"copies");
+    info->created = (LONGLONG)(((unsigned long long)now.dwHighDateTime << 32) | now.dwLowDateTime);
+    wcscpy(info->volume, volume->name);
+    if (info->number == 0 || FAILED(write_record(info, MAKING)))
+        return VSS_E_UNEXPECTED_PROVIDER_ERROR;
+    files_path(path, info->number);
+    return CreateDirectoryW(path, NULL) ? S_OK : VSS_E_UNEXPECTED_PROVIDER_ERROR;
+}
+
+HRESULT copies_begin(const struct volume *volumes, struct copy_info *infos, unsigned count)
+{
+    HRESULT hr = S_OK;
+    for (unsigned i = 0; i < count && SUCCEEDED(hr); i++)
+        hr = begin_one(&volumes[i], &infos[i]);
     return hr;
 }
 
-static int by_number(const void *a, const void *b)
+HRESULT copies_fill(const struct volume *volumes, const struct copy_info *infos, unsigned count,
+                    HANDLE cancel)
 {
-    unsigned x = *(const unsigned *)a, y = *(const unsigned *)b;
-    return x < y ? -1 : x > y;
+    struct copying_pair *pairs = calloc(count + 1, sizeof *pairs);
+    if (!pairs)
+        return E_OUTOFMEMORY;
+    for (unsigned i = 0; i < count; i++) {
+        wcscpy(pairs[i].from, volumes[i].root);
+        files_path(pairs[i].to, infos[i].number);
+    }
+    HRESULT hr = count ? copying_run(pairs, count, infos[0].number, cancel) : S_OK;
+    free(pairs);
+    for (unsigned i = 0; i < count && hr == S_OK; i++)
+        store_log(infos[i].object, L"copy", L"created\t%u\t%ls", infos[i].number, infos[i].volume);
+    return hr;
 }
 
-/* Numbers first, files later: deleting while a search is open would disturb it. */
-static unsigned *list_numbers(size_t *count)
+HRESULT copies_publish(const struct copy_info *infos, unsigned count)
 {
-    wchar_t pattern[STORE_PATH_CHARS];
-    WIN32_FIND_DATAW found;
-    unsigned *numbers = NULL;
-    size_t room = 0;
-    *count = 0;
-    store_path(pattern, L"copies\\*.txt");
-    HANDLE search = FindFirstFileW(pattern, &found);
-    if (search == INVALID_HANDLE_VALUE)
-        return NULL;
-    do {
-        if (*count == room) {
-            room = room ? room * 2 : 16;
-            unsigned *more = realloc(numbers, room * sizeof *numbers);
-            if (!more)
-                break;
-            numbers = more;
-        }
-        numbers[(*count)++] = (unsigned)wcstoul(found.cFileName, NULL, 10);
-    } while (FindNextFileW(search, &found));
-    FindClose(search);
-    qsort(numbers, *count, sizeof *numbers, by_number);
-    return numbers;
-}
-
-void copies_visit(BOOL (*visit)(const struct copy_info *info, void *context), void *context)
-{
-    size_t count;
+    wchar_t from[STORE_PATH_CHARS], to[STORE_PATH_CHARS];
+    HRESULT hr = S_OK;
     store_lock();
-    unsigned *numbers = list_numbers(&count);
+    for (unsigned i = 0; i < count && SUCCEEDED(hr); i++) {
+        record_path(from, infos[i].number, MAKING);
+        record_path(to, infos[i].number, LIVE);
+        if (!MoveFileExW(from, to, 0))
+            hr = VSS_E_UNEXPECTED_PROVIDER_ERROR;
+    }
+    store_unlock();
+    return hr;
+}
+
+static void visit_records(const wchar_t *ending, BOOL (*visit)(const struct copy_info *info, void *context),
+                          void *context)
+{
+    wchar_t pattern[40];
+    size_t count;
+    swprintf(pattern, ARRAYSIZE(pattern), L"copies\\*.%ls", ending);
+    store_lock();
+    unsigned *numbers = store_list(pattern, &count);
     for (size_t i = 0; i < count; i++) {
         struct copy_info info;
-        if (read_record(numbers[i], &info) && !visit(&info, context))
+        if (read_record(numbers[i], ending, &info) && !visit(&info, context))
             break;
     }
     free(numbers);
     store_unlock();
+}
+
+void copies_visit(BOOL (*visit)(const struct copy_info *info, void *context), void *context)
+{
+    visit_records(LIVE, visit, context);
 }
 
 struct find {
@@ -174,49 +188,87 @@ HRESULT copies_find(const GUID *id, struct copy_info *info)
     return find.found ? S_OK : VSS_E_OBJECT_NOT_FOUND;
 }
 
-HRESULT copies_delete(const struct copy_info *info)
+void copies_delete(const struct copy_info *infos, unsigned count)
 {
-    store_log(info->object, L"copy", L"deleted\t%u\t%ls", info->number, info->volume);
-    forget(info, 1);
-    return S_OK;
+    for (unsigned i = 0; i < count; i++)
+        if (infos[i].number)
+            store_log(infos[i].object, L"copy", L"deleted\t%u\t%ls", infos[i].number, infos[i].volume);
+    forget(infos, count);
 }
 
+/* The copies that go, found in one walk and deleted after it. */
 struct release {
     unsigned object;
     unsigned long delay_ms;
+    struct copy_info *gone;
+    unsigned count;
 };
+
+static BOOL add_gone(struct release *release, const struct copy_info *info)
+{
+    struct copy_info *more = realloc(release->gone, (release->count + 1) * sizeof *more);
+    if (!more) {
+        store_log(info->object, L"store", L"copy %u stays behind: out of memory", info->number);
+        return FALSE;
+    }
+    release->gone = more;
+    release->gone[release->count++] = *info;
+    return TRUE;
+}
+
+static void delete_gone(struct release *release)
+{
+    copies_delete(release->gone, release->count);
+    free(release->gone);
+    release->gone = NULL;
+    release->count = 0;
+}
 
 static BOOL visit_release(const struct copy_info *info, void *context)
 {
-    const struct release *release = context;
+    struct release *release = context;
     if (info->object != release->object || info->attributes & VSS_VOLSNAP_ATTR_NO_AUTO_RELEASE)
         return TRUE;
-    if (release->delay_ms == 0) {
-        copies_delete(info);
-    } else {
-        struct copy_info changed = *info;
-        changed.release_at = store_now_ms() + release->delay_ms;
-        if (FAILED(write_record(&changed)))
-            store_log(info->object, L"store", L"the record of copy %u cannot be kept", info->number);
-    }
+    if (release->delay_ms == 0)
+        return add_gone(release, info);
+    struct copy_info changed = *info;
+    changed.release_at = store_now_ms() + release->delay_ms;
+    if (FAILED(write_record(&changed, LIVE)))
+        store_log(info->object, L"store", L"the record of copy %u cannot be kept", info->number);
     return TRUE;
+}
+
+static BOOL visit_unfinished(const struct copy_info *info, void *context)
+{
+    struct release *release = context;
+    if (info->object != release->object)
+        return TRUE;
+    copying_abandon(info->number);
+    return add_gone(release, info);
 }
 
 void copies_release(unsigned object, unsigned long delay_ms)
 {
-    struct release release = {object, delay_ms};
+    struct release release = {.object = object, .delay_ms = delay_ms};
+    store_lock();
     copies_visit(visit_release, &release);
+    visit_records(MAKING, visit_unfinished, &release);
+    delete_gone(&release);
+    store_unlock();
 }
 
 static BOOL visit_sweep(const struct copy_info *info, void *context)
 {
-    (void)context;
     if (info->release_at && store_now_ms() >= info->release_at)
-        copies_delete(info);
+        return add_gone(context, info);
     return TRUE;
 }
 
 void copies_sweep(void)
 {
-    copies_visit(visit_sweep, NULL);
+    struct release release = {.object = 0};
+    store_lock();
+    copies_visit(visit_sweep, &release);
+    delete_gone(&release);
+    store_unlock();
 }

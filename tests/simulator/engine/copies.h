@@ -1,5 +1,7 @@
 /* Shadow copies: for each, <store>\copies\<n>\ with the volume's files and <store>\copies\<n>.txt, its
- * record. A copy exists, for everybody, from the moment its record does. The device path handed out is
+ * record. A copy exists, for everybody, from the moment its record does. Until then, while it is made and the
+ * writers hear Thaw and PostSnapshot, the record is called <n>.making; if its maker dies, the copy goes when
+ * the object is run down. The device path handed out is
  * "\\?\<store>\copies\<n>". Files are copied under Wine by the host's cp, which does not care who has locked
  * them there; on Windows by plain reads, so that a locked file fails the copy. The store itself is left out
  * if it lies on the volume. */
@@ -21,17 +23,23 @@ struct copy_info {
 
 extern const GUID copies_provider; /* the only one: the system provider */
 
-/* Makes count copies at one moment: volumes[i] as infos[i], whose id, set, object, set_size, attributes are
- * given. All or none. S_OK, VSS_S_ASYNC_CANCELLED, VSS_E_INSUFFICIENT_STORAGE,
- * VSS_E_UNEXPECTED_PROVIDER_ERROR. */
-HRESULT copies_make(const struct volume *volumes, struct copy_info *infos, unsigned count, HANDLE cancel);
+/* Three steps make count copies of one moment: volumes[i] as infos[i], whose id, set, object, set_size,
+ * attributes are given and whose number is 0. copies_fill() copies the files; after copies_publish() they
+ * exist. Whichever step fails, copies_delete() takes all of them back. S_OK, VSS_S_ASYNC_CANCELLED,
+ * VSS_E_INSUFFICIENT_STORAGE, VSS_E_UNEXPECTED_PROVIDER_ERROR. */
+HRESULT copies_begin(const struct volume *volumes, struct copy_info *infos, unsigned count);
+HRESULT copies_fill(const struct volume *volumes, const struct copy_info *infos, unsigned count,
+                    HANDLE cancel);
+HRESULT copies_publish(const struct copy_info *infos, unsigned count);
 
 /* Calls visit for each live copy, in the order of their numbers, until it returns FALSE. Holds the store's
  * lock. */
 void copies_visit(BOOL (*visit)(const struct copy_info *info, void *context), void *context);
 HRESULT copies_find(const GUID *id, struct copy_info *info);
-HRESULT copies_delete(const struct copy_info *info);
+/* Infos whose number is 0 were never begun. */
+void copies_delete(const struct copy_info *infos, unsigned count);
 
-/* The object is gone: its auto-release copies go too, at once or, by a later sweep, after delay_ms. */
+/* The object is gone: its auto-release copies go too, at once or, by a later sweep, after delay_ms. What it
+ * has not finished goes at once. */
 void copies_release(unsigned object, unsigned long delay_ms);
 void copies_sweep(void);

@@ -31,7 +31,7 @@ static const char shell_functions[] = "real() { cd -P -- \"$1\" && pwd -P; }\n"
                                       "}\n"
                                       "copy() {\n"
                                       "  from=$(real \"$1\") && to=$(real \"$2\") || return 1\n"
-                                      "  while case $store/ in $from/*) true;; *) false;; esac; do\n"
+                                      "  while case $store/ in \"$from\"/*) true;; *) false;; esac; do\n"
                                       "    [ \"$from\" = \"$store\" ] && return 0\n"
                                       "    rest=${store#\"$from\"/}; skip=${rest%%/*}\n"
                                       "    entries \"$from\" || return 1\n"
@@ -77,6 +77,11 @@ static char *make_script(const struct copying_pair *pairs, unsigned count)
     return NULL;
 }
 
+static void script_name(wchar_t name[40], unsigned number)
+{
+    swprintf(name, 40, L"copy-%u", number);
+}
+
 static HRESULT copy_by_host(const struct copying_pair *pairs, unsigned count, unsigned number, HANDLE cancel)
 {
     char errors[600] = "";
@@ -85,7 +90,7 @@ static HRESULT copy_by_host(const struct copying_pair *pairs, unsigned count, un
     char *script = make_script(pairs, count);
     if (!script)
         return VSS_E_UNEXPECTED_PROVIDER_ERROR;
-    swprintf(name, ARRAYSIZE(name), L"copy-%u", number);
+    script_name(name, number);
     HRESULT hr = unix_run(name, script, COPY_LIMIT_MS, cancel, &exit_code, errors, sizeof errors);
     free(script);
     if (hr == VSS_S_ASYNC_CANCELLED || (hr == S_OK && exit_code == 0))
@@ -194,28 +199,42 @@ static void remove_tree(const wchar_t *directory)
     free(path);
 }
 
-static void remove_by_host(const wchar_t *directory, unsigned number)
+static void remove_by_host(const struct copying_doomed *doomed, unsigned count)
 {
-    char script[QUOTED_CHARS] = "rm -rf -- ", errors[2];
+    size_t room = (size_t)(count + 1) * QUOTED_CHARS;
+    char *script = calloc(room, 1), errors[2];
     wchar_t name[40];
     int exit_code;
-    swprintf(name, ARRAYSIZE(name), L"remove-%u", number);
-    if (!append_path(script, QUOTED_CHARS, directory) ||
-        FAILED(unix_run(name, script, 0, NULL, &exit_code, errors, sizeof errors)))
-        store_log(0, L"copy", L"%ls cannot be removed", directory);
+    BOOL ok = script && append(script, room, "rm -rf --");
+    for (unsigned i = 0; i < count && ok; i++)
+        ok = append(script, room, " ") && append_path(script, room, doomed[i].directory);
+    swprintf(name, ARRAYSIZE(name), L"remove-%u", doomed[0].number);
+    if (!ok || FAILED(unix_run(name, script, 0, NULL, &exit_code, errors, sizeof errors)))
+        store_log(0, L"copy", L"%ls cannot be removed", doomed[0].directory);
+    free(script);
 }
 
-void copying_remove(const wchar_t *directory, unsigned number)
+void copying_remove(struct copying_doomed *doomed, unsigned count)
 {
-    wchar_t doomed[STORE_PATH_CHARS], name[40];
-    swprintf(name, ARRAYSIZE(name), L"work\\doomed-%u", number);
-    store_path(doomed, name);
-    /* Renaming fails on Windows while somebody reads the copy; then what can be deleted is deleted in its
-     * place. */
-    if (!MoveFileExW(directory, doomed, 0))
-        wcscpy(doomed, directory);
+    wchar_t aside[STORE_PATH_CHARS], name[40];
+    for (unsigned i = 0; i < count; i++) {
+        swprintf(name, ARRAYSIZE(name), L"work\\doomed-%u", doomed[i].number);
+        store_path(aside, name);
+        /* Renaming fails on Windows while somebody reads the copy; then what can be deleted is deleted in its
+         * place. */
+        if (MoveFileExW(doomed[i].directory, aside, 0))
+            wcscpy(doomed[i].directory, aside);
+        if (!unix_is_there())
+            remove_tree(doomed[i].directory);
+    }
+    if (count && unix_is_there())
+        remove_by_host(doomed, count);
+}
+
+void copying_abandon(unsigned number)
+{
+    wchar_t name[40];
+    script_name(name, number);
     if (unix_is_there())
-        remove_by_host(doomed, number);
-    else
-        remove_tree(doomed);
+        unix_abandon(name);
 }

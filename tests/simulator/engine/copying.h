@@ -12,5 +12,14 @@ struct copying_pair {
 /* number is unique in the store; it names the work files. Results as copies_make(). */
 HRESULT copying_run(const struct copying_pair *pairs, unsigned count, unsigned number, HANDLE cancel);
 
-/* The directory is gone from its place at once; the rest may take its time. */
-void copying_remove(const wchar_t *directory, unsigned number);
+/* The process that ran this is dead: clears its work files away, or has its script do that at its end. */
+void copying_abandon(unsigned number);
+
+struct copying_doomed {
+    wchar_t directory[STORE_PATH_CHARS];
+    unsigned number; /* unique in the store */
+};
+
+/* The directories are gone from their places at once; the rest may take its time. Where they have been moved
+ * to stands in doomed then. */
+void copying_remove(struct copying_doomed *doomed, unsigned count);

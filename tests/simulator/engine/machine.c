@@ -8,7 +8,8 @@
 #include <vss.h>
 #include <wchar.h>
 
-#define RECORD_CHARS 4096
+#define RECORD_CHARS  4096
+#define HOOK_LIMIT_MS 5000
 
 static void object_path(wchar_t *path, unsigned number, const wchar_t *ending)
 {
@@ -99,8 +100,8 @@ HRESULT creator_begin(const struct scenario *scenario, const struct machine_obje
 {
     wchar_t path[STORE_PATH_CHARS];
     HRESULT hr = VSS_E_SNAPSHOT_SET_IN_PROGRESS;
-    store_lock();
     machine_sweep(scenario);
+    store_lock();
     store_path(path, L"creator.lock");
     *lock = open_alone(path, OPEN_ALWAYS);
     if (*lock != INVALID_HANDLE_VALUE) {
@@ -127,17 +128,6 @@ void creator_end(const struct machine_object *object, HANDLE *lock)
     store_unlock();
 }
 
-static BOOL is_alive(unsigned number)
-{
-    wchar_t path[STORE_PATH_CHARS];
-    object_path(path, number, L"lock");
-    HANDLE lock = open_alone(path, OPEN_EXISTING);
-    if (lock == INVALID_HANDLE_VALUE)
-        return GetLastError() == ERROR_SHARING_VIOLATION;
-    CloseHandle(lock);
-    return FALSE;
-}
-
 static void tell_writers(unsigned number, const wchar_t *event, wchar_t *writers)
 {
     wchar_t *rest = NULL;
@@ -145,17 +135,27 @@ static void tell_writers(unsigned number, const wchar_t *event, wchar_t *writers
         store_log(number, L"writer", L"%ls\t%ls\thr=0x00000000\tstate=1", event, name);
 }
 
+static void tell_hooks(unsigned number, wchar_t *hooks)
+{
+    wchar_t *rest = NULL;
+    for (wchar_t *name = wcstok_s(hooks, L";", &rest); name; name = wcstok_s(NULL, L";", &rest))
+        if (FAILED(hook_ask(name, HOOK_ABORT, HOOK_LIMIT_MS, NULL)))
+            store_log(number, L"writer", L"no answer from the hook %ls", name);
+}
+
+/* Called with the store locked, and gives it up while it asks hooks: a program that hangs must not stop the
+ * whole machine. The set stays open until they have answered, so that no other begins before. */
 static void run_down(unsigned number, const wchar_t *text, unsigned long release_delay_ms)
 {
-    wchar_t writers[RECORD_CHARS], hooks[RECORD_CHARS], path[STORE_PATH_CHARS], *rest = NULL;
+    wchar_t writers[RECORD_CHARS], hooks[RECORD_CHARS], path[STORE_PATH_CHARS];
     store_log(number, L"object", L"run down");
     if (open_creator() == number) {
         record_get(text, L"writers", writers, ARRAYSIZE(writers));
         tell_writers(number, L"Abort", writers);
         record_get(text, L"hooks", hooks, ARRAYSIZE(hooks));
-        for (wchar_t *name = wcstok_s(hooks, L";", &rest); name; name = wcstok_s(NULL, L";", &rest))
-            if (FAILED(hook_ask(name, HOOK_ABORT, 5000, NULL)))
-                store_log(number, L"writer", L"no answer from the hook %ls", name);
+        store_unlock();
+        tell_hooks(number, hooks);
+        store_lock();
         write_creator(number, L"closed");
     }
     record_get(text, L"writers", writers, ARRAYSIZE(writers));
@@ -163,20 +163,17 @@ static void run_down(unsigned number, const wchar_t *text, unsigned long release
     copies_release(number, release_delay_ms);
     object_path(path, number, L"txt");
     DeleteFileW(path);
-    object_path(path, number, L"lock");
-    DeleteFileW(path);
 }
 
 /* Gives a dead object's record the time at which its death was noticed, or runs it down when that is long
  * enough ago. */
-static void bury(const struct scenario *scenario, unsigned number, const wchar_t *path)
+static void bury(const struct scenario *scenario, unsigned number, const wchar_t *text)
 {
     unsigned long rundown_ms = scenario_number(scenario, L"machine", L"rundown_ms", 0);
-    wchar_t *text = store_read(path), marked[RECORD_CHARS];
-    if (!text)
-        return;
+    wchar_t path[STORE_PATH_CHARS], marked[RECORD_CHARS];
     unsigned long long noticed = record_number(text, L"noticed");
     if (!noticed && rundown_ms) {
+        object_path(path, number, L"txt");
         swprintf(marked, ARRAYSIZE(marked), L"noticed=%llu\n%ls", store_now_ms(), text);
         if (FAILED(store_write(path, marked)))
             store_log(number, L"store", L"the object's record cannot be kept");
@@ -184,25 +181,36 @@ static void bury(const struct scenario *scenario, unsigned number, const wchar_t
     } else if (store_now_ms() - noticed >= rundown_ms) {
         run_down(number, text, scenario_number(scenario, L"machine", L"release_delay_ms", 0));
     }
+}
+
+/* While its lock is held here, the object lives for everybody else: nobody buries it a second time. */
+static void look_at(const struct scenario *scenario, unsigned number)
+{
+    wchar_t path[STORE_PATH_CHARS];
+    store_lock();
+    object_path(path, number, L"txt");
+    wchar_t *text = store_read(path);
+    object_path(path, number, L"lock");
+    HANDLE lock = text ? open_alone(path, OPEN_ALWAYS) : INVALID_HANDLE_VALUE;
+    if (lock != INVALID_HANDLE_VALUE) {
+        bury(scenario, number, text);
+        CloseHandle(lock);
+        object_path(path, number, L"txt");
+        if (GetFileAttributesW(path) == INVALID_FILE_ATTRIBUTES) {
+            object_path(path, number, L"lock");
+            DeleteFileW(path);
+        }
+    }
     free(text);
+    store_unlock();
 }
 
 void machine_sweep(const struct scenario *scenario)
 {
-    wchar_t pattern[STORE_PATH_CHARS], path[STORE_PATH_CHARS];
-    WIN32_FIND_DATAW found;
-    store_path(pattern, L"objects\\*.txt");
-    store_lock();
-    HANDLE search = FindFirstFileW(pattern, &found);
-    if (search != INVALID_HANDLE_VALUE) {
-        do {
-            unsigned number = (unsigned)wcstoul(found.cFileName, NULL, 10);
-            object_path(path, number, L"txt");
-            if (number && !is_alive(number))
-                bury(scenario, number, path);
-        } while (FindNextFileW(search, &found));
-        FindClose(search);
-    }
+    size_t count;
+    unsigned *numbers = store_list(L"objects\\*.txt", &count);
+    for (size_t i = 0; i < count; i++)
+        look_at(scenario, numbers[i]);
+    free(numbers);
     copies_sweep();
-    store_unlock();
 }

@@ -26,4 +26,5 @@ void machine_leave(struct machine_object *object);
 HRESULT creator_begin(const struct scenario *scenario, const struct machine_object *object, HANDLE *lock);
 void creator_end(const struct machine_object *object, HANDLE *lock);
 
+/* Not to be called with the store locked. */
 void machine_sweep(const struct scenario *scenario);

@@ -19,8 +19,6 @@ static void choose_participants(struct session *session)
 static HRESULT make_copies(struct session *session)
 {
     LONG attributes = session->context | VSS_VOLSNAP_ATTR_DIFFERENTIAL | VSS_VOLSNAP_ATTR_AUTORECOVER;
-    if (session_pause(session, scenario_number(session->scenario, L"timing", L"commit", 0)))
-        return VSS_S_ASYNC_CANCELLED;
     for (unsigned i = 0; i < session->volume_count; i++) {
         struct copy_info *info = &session->copies[i];
         info->set = session->set_id;
@@ -28,16 +26,12 @@ static HRESULT make_copies(struct session *session)
         info->set_size = (LONG)session->volume_count;
         info->attributes = attributes;
     }
-    return copies_make(session->volumes, session->copies, session->volume_count, session->cancel);
-}
-
-static void take_back(struct session *session)
-{
-    for (unsigned i = 0; i < session->volume_count; i++) {
-        struct copy_info info;
-        if (SUCCEEDED(copies_find(&session->copies[i].id, &info)))
-            copies_delete(&info);
-    }
+    HRESULT hr = copies_begin(session->volumes, session->copies, session->volume_count);
+    if (FAILED(hr))
+        return hr;
+    if (session_pause(session, scenario_number(session->scenario, L"timing", L"commit", 0)))
+        return VSS_S_ASYNC_CANCELLED;
+    return copies_fill(session->volumes, session->copies, session->volume_count, session->cancel);
 }
 
 static HRESULT with_writers(struct session *session)
@@ -66,10 +60,13 @@ HRESULT snapshot_run(struct session *session)
     HRESULT veto = (HRESULT)scenario_number(session->scenario, L"machine", L"writer_failure_result", 0);
     if (hr == S_OK && veto != S_OK && events_any_failed(session))
         hr = veto;
+    /* The last step: a requester that does not wait for the end finds nothing before it. */
+    if (hr == S_OK)
+        hr = copies_publish(session->copies, session->volume_count);
     if (hr == S_OK)
         return S_OK;
     if (writers)
         events_abort(session);
-    take_back(session);
+    copies_delete(session->copies, session->volume_count);
     return hr;
 }

@@ -180,16 +180,13 @@ HRESULT session_delete_snapshots(struct session *session, const GUID *id, BOOL w
     hr = collection.hr;
     if (SUCCEEDED(hr) && collection.count == 0)
         hr = VSS_E_OBJECT_NOT_FOUND;
-    for (unsigned i = 0; i < collection.count && SUCCEEDED(hr); i++) {
-        hr = copies_delete(&collection.infos[i]);
-        if (SUCCEEDED(hr))
-            (*deleted)++;
-        else
-            *failed = collection.infos[i].id;
+    if (SUCCEEDED(hr)) {
+        copies_delete(collection.infos, collection.count);
+        *deleted = (LONG)collection.count;
+    } else {
+        *failed = *id;
     }
     free(collection.infos);
-    if (FAILED(hr) && *deleted == 0)
-        *failed = *id;
     return hr;
 }
 

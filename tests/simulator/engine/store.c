@@ -188,6 +188,40 @@ unsigned long long record_number(const wchar_t *text, const wchar_t *key)
     return record_get(text, key, value, ARRAYSIZE(value)) ? wcstoull(value, NULL, 0) : 0;
 }
 
+static int by_number(const void *a, const void *b)
+{
+    unsigned x = *(const unsigned *)a, y = *(const unsigned *)b;
+    return x < y ? -1 : x > y;
+}
+
+unsigned *store_list(const wchar_t *pattern, size_t *count)
+{
+    wchar_t path[STORE_PATH_CHARS];
+    WIN32_FIND_DATAW found;
+    unsigned *numbers = NULL;
+    size_t room = 0;
+    *count = 0;
+    store_path(path, pattern);
+    HANDLE search = FindFirstFileW(path, &found);
+    if (search == INVALID_HANDLE_VALUE)
+        return NULL;
+    do {
+        unsigned number = (unsigned)wcstoul(found.cFileName, NULL, 10);
+        if (*count == room) {
+            room = room ? room * 2 : 16;
+            unsigned *more = realloc(numbers, room * sizeof *numbers);
+            if (!more)
+                break;
+            numbers = more;
+        }
+        if (number)
+            numbers[(*count)++] = number;
+    } while (FindNextFileW(search, &found));
+    FindClose(search);
+    qsort(numbers, *count, sizeof *numbers, by_number);
+    return numbers;
+}
+
 unsigned store_next_number(const wchar_t *counter)
 {
     wchar_t path[STORE_PATH_CHARS], name[160], text[20];

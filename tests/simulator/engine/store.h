@@ -21,6 +21,10 @@ void store_unlock(void);
 /* The next number, from 1, of the counter with this name. 0 if it cannot be kept. */
 unsigned store_next_number(const wchar_t *counter);
 
+/* The numbers by which the files of a pattern below the store begin, in order; to be freed by free(). A list,
+ * because files must not come and go while a search for them is open. */
+unsigned *store_list(const wchar_t *pattern, size_t *count);
+
 /* The identity of this boot of the simulated machine: writer instance ids are made from it. */
 GUID store_boot_id(void);
 

@@ -82,15 +82,16 @@ static HRESULT read_bytes(const wchar_t *path, char *text, size_t room)
     return hr;
 }
 
-/* The wrapper: runs the body in a subshell, keeps what it says, and publishes the exit code. A
- * script that nobody waits for, or no longer, clears its files away itself. */
-static HRESULT write_script(const wchar_t *file, const char *body)
+/* The wrapper: runs the body in a subshell, keeps what it says, and publishes the exit code. Its own file
+ * says that somebody waits for that; a script without one, the shell has it open, clears the rest away. */
+static HRESULT write_script(const wchar_t *file, const char *body, BOOL alone)
 {
-    static const char prologue[] = "LC_ALL=C; export LC_ALL\n(\n";
     static const char epilogue[] = "\n) 2>\"$0.err\" </dev/null\n"
                                    "echo $? >\"$0.rc\"\n"
-                                   "[ ! -e \"$0.alone\" ] || rm -f \"$0\" \"$0\".*\n";
-    size_t room = sizeof prologue + strlen(body) + sizeof epilogue;
+                                   "[ -e \"$0\" ] || rm -f \"$0\".*\n";
+    const char *prologue =
+        alone ? "rm -f \"$0\"\nLC_ALL=C; export LC_ALL\n(\n" : "LC_ALL=C; export LC_ALL\n(\n";
+    size_t room = strlen(prologue) + strlen(body) + sizeof epilogue;
     char *text = malloc(room);
     if (!text)
         return E_OUTOFMEMORY;
@@ -142,16 +143,10 @@ static HRESULT wait_for_result(const wchar_t *file, DWORD wait_ms, HANDLE cancel
     }
 }
 
-static HRESULT leave_alone(const wchar_t *file)
-{
-    wchar_t path[STORE_PATH_CHARS + 20];
-    swprintf(path, ARRAYSIZE(path), L"%ls.alone", file);
-    return write_bytes(path, "");
-}
-
+/* The script itself last: unix_abandon() looks for it. */
 static void clean_up(const wchar_t *file)
 {
-    static const wchar_t *const endings[] = {L"", L".err", L".rc", L".cp"};
+    static const wchar_t *const endings[] = {L".err", L".rc", L".cp", L""};
     wchar_t path[STORE_PATH_CHARS + 20];
     for (size_t i = 0; i < ARRAYSIZE(endings); i++) {
         swprintf(path, ARRAYSIZE(path), L"%ls%ls", file, endings[i]);
@@ -159,16 +154,30 @@ static void clean_up(const wchar_t *file)
     }
 }
 
+/* Nobody waits for the script any more. */
+static void leave_alone(const wchar_t *file)
+{
+    wchar_t path[STORE_PATH_CHARS + 20];
+    DeleteFileW(file);
+    swprintf(path, ARRAYSIZE(path), L"%ls.rc", file);
+    if (GetFileAttributesW(path) != INVALID_FILE_ATTRIBUTES)
+        clean_up(file); /* it ended before it could see that */
+}
+
+static void script_path(wchar_t file[STORE_PATH_CHARS], const wchar_t *name)
+{
+    wchar_t relative[100];
+    swprintf(relative, ARRAYSIZE(relative), L"work\\%ls.sh", name);
+    store_path(file, relative);
+}
+
 HRESULT unix_run(const wchar_t *name, const char *script, DWORD wait_ms, HANDLE cancel, int *exit_code,
                  char *errors, size_t errors_room)
 {
-    wchar_t file[STORE_PATH_CHARS], path[STORE_PATH_CHARS + 20], relative[100];
-    swprintf(relative, ARRAYSIZE(relative), L"work\\%ls.sh", name);
-    store_path(file, relative);
+    wchar_t file[STORE_PATH_CHARS], path[STORE_PATH_CHARS + 20];
+    script_path(file, name);
     *exit_code = -1;
-    HRESULT hr = write_script(file, script);
-    if (SUCCEEDED(hr) && wait_ms == 0)
-        hr = leave_alone(file);
+    HRESULT hr = write_script(file, script, wait_ms == 0);
     if (SUCCEEDED(hr))
         hr = start_shell(file);
     if (FAILED(hr) || wait_ms == 0)
@@ -179,8 +188,16 @@ HRESULT unix_run(const wchar_t *name, const char *script, DWORD wait_ms, HANDLE 
         if (FAILED(read_bytes(path, errors, errors_room)))
             errors[0] = 0;
         clean_up(file);
-    } else if (FAILED(leave_alone(file))) {
-        store_log(0, L"store", L"%ls stays behind", file);
+    } else {
+        leave_alone(file);
     }
     return hr;
+}
+
+void unix_abandon(const wchar_t *name)
+{
+    wchar_t file[STORE_PATH_CHARS];
+    script_path(file, name);
+    if (GetFileAttributesW(file) != INVALID_FILE_ATTRIBUTES)
+        leave_alone(file);
 }

@@ -19,3 +19,6 @@ BOOL unix_quote(char *script, size_t room, const char *path);
  * it wrote to standard error. */
 HRESULT unix_run(const wchar_t *name, const char *script, DWORD wait_ms, HANDLE cancel, int *exit_code,
                  char *errors, size_t errors_room);
+
+/* For a script whose process has died: deletes its files if it has ended, else has it do so when it ends. */
+void unix_abandon(const wchar_t *name);

@@ -92,6 +92,26 @@ static void a_dead_process_leaves_its_copies_until_it_is_run_down(void **state)
     assert_int_equal(files_in(L"objects", L"*.txt"), 0);
 }
 
+/* Once before the files are copied, once in the middle of that. */
+static void a_process_that_dies_while_copying_leaves_nothing(void **state)
+{
+    static const struct {
+        const char *scenario;
+        const wchar_t *role;
+    } when[] = {{"[timing]\ncommit=60000\n", L"begun"}, {"[timing]\nthaw=60000\n", L"copying"}};
+    (void)state;
+    for (size_t i = 0; i < ARRAYSIZE(when); i++) {
+        scenario(when[i].scenario);
+        struct child child = child_start(when[i].role);
+        child_kill(&child);
+        scenario(NULL);
+        struct backup visitor = backup_new();
+        assert_int_equal(files_in(L"copies", L"*"), 0);
+        wait_until(files_in(L"work", L"*") == 0);
+        backup_release(&visitor);
+    }
+}
+
 static void a_fault_comes_at_its_call(void **state)
 {
     (void)state;
@@ -166,6 +186,7 @@ int run_machine_tests(void)
         TEST(one_creator_on_the_machine),
         TEST(a_dead_creator_counts_until_it_is_run_down),
         TEST(a_dead_process_leaves_its_copies_until_it_is_run_down),
+        TEST(a_process_that_dies_while_copying_leaves_nothing),
         TEST(a_fault_comes_at_its_call),
         TEST(a_process_can_die_inside_a_method),
         TEST(a_writer_can_hang_for_ever),

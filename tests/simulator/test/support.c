@@ -99,7 +99,7 @@ static BOOL find_volumes(void)
     }
     if (!find_unix_name() || !GetTempPathW(MAX_PATH - 40, folder))
         return FALSE;
-    swprintf(folder + wcslen(folder), 40, L"sim-test-%lu", GetCurrentProcessId());
+    swprintf(folder + wcslen(folder), 40, L"sim-test [a] %lu", GetCurrentProcessId());
     return CreateDirectoryW(folder, NULL) && make_drive(0, folder) && make_drive(1, folder);
 }
 
@@ -167,7 +167,7 @@ void machine_close(void)
     wchar_t folder[MAX_PATH];
     FreeLibrary(machine.library);
     if (find_unix_name() && GetTempPathW(MAX_PATH - 40, folder)) {
-        swprintf(folder + wcslen(folder), 40, L"sim-test-%lu", GetCurrentProcessId());
+        swprintf(folder + wcslen(folder), 40, L"sim-test [a] %lu", GetCurrentProcessId());
         define_drive(towlower(machine.volumes[0][0]), NULL);
         define_drive(towlower(machine.volumes[1][0]), NULL);
         remove_tree(folder);
@@ -404,7 +404,7 @@ int test_end(void **state)
     size_t size = 0;
     (void)state;
     scenario(NULL);
-    unsigned objects = files_in(L"objects", L"*.txt"), copies = files_in(L"copies", L"*.txt");
+    unsigned objects = files_in(L"objects", L"*"), copies = files_in(L"copies", L"*");
     store_file(path, L"creator.txt");
     char *creator = read_file(path, &size);
     BOOL open = creator && strstr(creator, "state=open");
@@ -462,8 +462,29 @@ static int be_stuck(void)
     return 0;
 }
 
+/* Before the files are copied, or in the middle of that, as far as one can see from outside. */
+static int be_copying(BOOL begun)
+{
+    struct backup backup = backup_at(STAGE_ADDED);
+    IVssAsync *async;
+    DWORD n;
+    mark_log();
+    assert_hr(S_OK, backup_add(&backup, 1));
+    backup_advance(&backup, STAGE_ADDED, STAGE_PREPARED);
+    assert_hr(S_OK, IVssBackupComponents_DoSnapshotSet(backup.object, &async));
+    if (begun)
+        wait_until(files_in(L"copies", L"*.making") == 2);
+    else
+        wait_until(files_in(L"work", L"copy-*.sh") == 1 || logged("copy\tcreated"));
+    WriteFile(GetStdHandle(STD_OUTPUT_HANDLE), "+", 1, &n, NULL);
+    Sleep(INFINITE);
+    return 0;
+}
+
 int child_main(const wchar_t *role)
 {
+    if (wcscmp(role, L"begun") == 0 || wcscmp(role, L"copying") == 0)
+        return be_copying(wcscmp(role, L"begun") == 0);
     if (wcscmp(role, L"stuck") == 0)
         return be_stuck();
     struct backup backup = backup_at(wcscmp(role, L"copy") == 0 ? STAGE_CREATED : STAGE_PREPARED);

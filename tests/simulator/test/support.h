@@ -95,8 +95,8 @@ unsigned files_in(const wchar_t *folder_of_store, const wchar_t *pattern);
 int test_begin(void **state);
 int test_end(void **state);
 
-/* A second process that plays the requester: "hold" has a set open, "copy" has made a copy, "stuck"
- * has released an object whose operation will never end. */
+/* A second process that plays the requester: "hold" has a set open, "copy" has made a copy,
+ * "begun" and "copying" are making two, "stuck" has released an object whose operation will never end. */
 struct child {
     PROCESS_INFORMATION process;
 };
@@ -111,5 +111,6 @@ int run_abi_tests(void);
 int run_sequence_tests(void);
 int run_async_tests(void);
 int run_writer_tests(void);
+int run_hook_tests(void);
 int run_snapshot_tests(void);
 int run_machine_tests(void);

@@ -1,6 +1,5 @@
 /* The writers: what they say, what they go through, how they fail. */
 #include "support.h"
-#include "tests/simulator/hook.h"
 
 #include <wchar.h>
 
@@ -534,115 +533,6 @@ static void mistakes_in_the_scenario_are_named(void **state)
     backup_release(&b);
 }
 
-/* ---- an outside program as a writer ---- */
-
-struct participant {
-    HANDLE mapping, request, answer, turn, stop;
-    struct hook_block *block;
-    LONG seen[HOOK_ABORT + 1];
-    int refuse_at, silent_at;
-};
-
-static DWORD WINAPI participate(void *parameter)
-{
-    struct participant *p = parameter;
-    HANDLE handles[2] = {p->stop, p->request};
-    while (WaitForMultipleObjects(2, handles, FALSE, INFINITE) == WAIT_OBJECT_0 + 1) {
-        LONG sequence = p->block->sequence;
-        int phase = (int)p->block->phase;
-        InterlockedIncrement(&p->seen[phase]);
-        if (phase == p->silent_at)
-            continue;
-        p->block->result = phase == p->refuse_at ? VSS_E_WRITERERROR_OUTOFRESOURCES : S_OK;
-        InterlockedExchange(&p->block->answered, sequence);
-        SetEvent(p->answer);
-    }
-    return 0;
-}
-
-static HANDLE participant_start(struct participant *p)
-{
-    p->mapping = CreateFileMappingW(INVALID_HANDLE_VALUE, NULL, PAGE_READWRITE, 0, sizeof *p->block,
-                                    L"Global\\ShadowSim-sim-test");
-    p->request = CreateEventW(NULL, FALSE, FALSE, L"Global\\ShadowSim-sim-test-request");
-    p->answer = CreateEventW(NULL, FALSE, FALSE, L"Global\\ShadowSim-sim-test-answer");
-    p->turn = CreateMutexW(NULL, FALSE, L"Global\\ShadowSim-sim-test-turn");
-    p->stop = CreateEventW(NULL, TRUE, FALSE, NULL);
-    assert_true(p->mapping && p->request && p->answer && p->turn && p->stop);
-    p->block = MapViewOfFile(p->mapping, FILE_MAP_WRITE, 0, 0, sizeof *p->block);
-    assert_non_null(p->block);
-    *p->block = (struct hook_block){.size = sizeof *p->block, .participant_pid = GetCurrentProcessId()};
-    return CreateThread(NULL, 0, participate, p, 0, NULL);
-}
-
-static void participant_end(struct participant *p, HANDLE thread)
-{
-    SetEvent(p->stop);
-    WaitForSingleObject(thread, INFINITE);
-    CloseHandle(thread);
-    UnmapViewOfFile(p->block);
-    HANDLE handles[] = {p->mapping, p->request, p->answer, p->turn, p->stop};
-    for (size_t i = 0; i < ARRAYSIZE(handles); i++)
-        CloseHandle(handles[i]);
-}
-
-static void a_program_takes_part_by_its_hook(void **state)
-{
-    struct participant p = {0};
-    (void)state;
-    scenario("[writer:Ledger]\nhook=sim-test\n");
-    struct backup b = backup_at(STAGE_GATHERED);
-    assert_false(has_writer(&b, L"Ledger"));
-    backup_release(&b);
-    HANDLE thread = participant_start(&p);
-    b = backup_at(STAGE_COMPLETED);
-    assert_true(has_writer(&b, L"Ledger"));
-    for (int phase = HOOK_PREPARE_SNAPSHOT; phase <= HOOK_POST_SNAPSHOT; phase++)
-        assert_int_equal(p.seen[phase], 1);
-    assert_int_equal(p.seen[HOOK_ABORT], 0);
-    backup_release(&b);
-    participant_end(&p, thread);
-}
-
-static void a_program_can_refuse_or_say_nothing(void **state)
-{
-    struct participant p = {.refuse_at = HOOK_FREEZE};
-    HRESULT failure;
-    (void)state;
-    scenario("[writer:Ledger]\nhook=sim-test\ntimeout_ms=40\n");
-    HANDLE thread = participant_start(&p);
-    struct backup b = backup_at(STAGE_CREATED);
-    assert_int_equal(state_of(&b, L"Ledger", &failure), VSS_WS_FAILED_AT_FREEZE);
-    assert_hr(VSS_E_WRITERERROR_OUTOFRESOURCES, failure);
-    assert_int_equal(p.seen[HOOK_ABORT], 1);
-    backup_release(&b);
-    p.refuse_at = 0;
-    p.silent_at = HOOK_FREEZE;
-    b = backup_at(STAGE_CREATED);
-    assert_int_equal(state_of(&b, L"Ledger", &failure), VSS_WS_FAILED_AT_FREEZE);
-    assert_hr(VSS_E_WRITERERROR_TIMEOUT, failure);
-    backup_release(&b);
-    participant_end(&p, thread);
-}
-
-static void a_frozen_program_hears_of_an_abort(void **state)
-{
-    struct participant p = {0};
-    IVssAsync *async;
-    (void)state;
-    scenario("[timing]\ncommit=60000\n[writer:Ledger]\nhook=sim-test\n");
-    HANDLE thread = participant_start(&p);
-    struct backup b = backup_at(STAGE_PREPARED);
-    assert_hr(S_OK, IVssBackupComponents_DoSnapshotSet(b.object, &async));
-    wait_until(InterlockedCompareExchange(&p.seen[HOOK_FREEZE], 0, 0) == 1);
-    assert_hr(S_OK, IVssAsync_Cancel(async));
-    assert_hr(VSS_S_ASYNC_CANCELLED, wait_async(async));
-    assert_int_equal(p.seen[HOOK_ABORT], 1);
-    assert_int_equal(p.seen[HOOK_THAW], 0);
-    backup_release(&b);
-    participant_end(&p, thread);
-}
-
 #define TEST(name) cmocka_unit_test_setup_teardown(name, test_begin, test_end)
 
 int run_writer_tests(void)
@@ -665,9 +555,6 @@ int run_writer_tests(void)
         TEST(without_component_mode_no_components),
         TEST(the_scenario_adds_writers),
         TEST(mistakes_in_the_scenario_are_named),
-        TEST(a_program_takes_part_by_its_hook),
-        TEST(a_program_can_refuse_or_say_nothing),
-        TEST(a_frozen_program_hears_of_an_abort),
     };
     return cmocka_run_group_tests_name("writers", tests, NULL, NULL);
 }
