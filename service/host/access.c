@@ -192,6 +192,27 @@ static void begin_rights(struct sddl_text *out, const wchar_t *sddl, bool has_ow
     }
 }
 
+/* AccessCheck maps the generic bits of what is asked for, not those of an entry: as they came they would
+ * match nothing. */
+static DWORD map_entries(PSECURITY_DESCRIPTOR descriptor)
+{
+    BOOL present = FALSE;
+    BOOL defaulted = FALSE;
+    PACL dacl = NULL;
+    if (!GetSecurityDescriptorDacl(descriptor, &present, &dacl, &defaulted) || dacl == NULL) {
+        return ERROR_INVALID_SECURITY_DESCR;
+    }
+    for (DWORD i = 0; i < dacl->AceCount; i++) {
+        ACCESS_ALLOWED_ACE *ace = NULL;
+        if (!GetAce(dacl, i, (LPVOID *)&ace)) {
+            return GetLastError();
+        }
+        GENERIC_MAPPING copy = mapping;
+        MapGenericMask(&ace->Mask, &copy);
+    }
+    return ERROR_SUCCESS;
+}
+
 static DWORD create_rights(struct sddl_text *text, const wchar_t *sddl, const wchar_t *self,
                            struct access *access)
 {
@@ -200,7 +221,7 @@ static DWORD create_rights(struct sddl_text *text, const wchar_t *sddl, const wc
     PSID owner = NULL;
     PSID group = NULL;
     BOOL defaulted = FALSE;
-    DWORD error = ERROR_SUCCESS;
+    DWORD error;
     if (!ConvertStringSecurityDescriptorToSecurityDescriptorW(sddl, SDDL_REVISION_1, &given, NULL)) {
         return GetLastError();
     }
@@ -211,10 +232,12 @@ static DWORD create_rights(struct sddl_text *text, const wchar_t *sddl, const wc
     if (GetSecurityDescriptorGroup(given, &group, &defaulted) && group != NULL) {
         parts |= GROUP_SECURITY_INFORMATION;
     }
-    if (!ConvertSecurityDescriptorToStringSecurityDescriptorW(given, SDDL_REVISION_1, parts, &dacl_only,
-                                                              NULL)) {
+    error = map_entries(given);
+    if (error == ERROR_SUCCESS && !ConvertSecurityDescriptorToStringSecurityDescriptorW(
+                                      given, SDDL_REVISION_1, parts, &dacl_only, NULL)) {
         error = GetLastError();
-    } else {
+    }
+    if (error == ERROR_SUCCESS) {
         begin_rights(text, dacl_only, owner != NULL, group != NULL, self);
         error = convert(text, &access->rights);
         LocalFree(dacl_only);

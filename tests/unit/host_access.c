@@ -145,6 +145,24 @@ static void test_rights_come_from_the_descriptor(void **state)
     assert_int_equal(rights_under(L"O:BAG:BAD:P(A;;0x2;;;AU)", false), RIGHT_BIT_READ);
 }
 
+static void test_no_generic_word_stays_in_the_entries(void **state)
+{
+    (void)state;
+    struct access access;
+    const wchar_t *sddl = L"D:P(D;;GW;;;S-1-5-21-1-2-3-1001)(A;;GR;;;IU)(A;;GX;;;BO)(A;;GA;;;BA)";
+    assert_int_equal(access_create(sddl, false, &access), ERROR_SUCCESS);
+    PACL dacl = dacl_of(access.rights);
+    const DWORD expected[] = {RIGHT_BIT_SNAPSHOT | RIGHT_BIT_TRUNCATE | RIGHT_BIT_PERSIST | RIGHT_BIT_RESTORE,
+                              RIGHT_BIT_READ, RIGHT_BIT_READ | RIGHT_BIT_SNAPSHOT, ACCESS_ALL_RIGHTS};
+    assert_int_equal(dacl->AceCount, ARRAYSIZE(expected));
+    for (DWORD i = 0; i < dacl->AceCount; i++) {
+        ACCESS_ALLOWED_ACE *ace = NULL;
+        assert_true(GetAce(dacl, i, (LPVOID *)&ace));
+        assert_int_equal(ace->Mask, expected[i]);
+    }
+    access_free(&access);
+}
+
 static void test_a_console_serves_who_started_it(void **state)
 {
     (void)state;
@@ -193,6 +211,7 @@ int main(void)
         cmocka_unit_test(test_the_requester_pipe_is_for_the_own_account_only),
         cmocka_unit_test(test_whoever_has_a_right_may_open_the_pipe),
         cmocka_unit_test(test_rights_come_from_the_descriptor),
+        cmocka_unit_test(test_no_generic_word_stays_in_the_entries),
         cmocka_unit_test(test_a_console_serves_who_started_it),
         cmocka_unit_test(test_descriptors_that_must_not_stand),
         cmocka_unit_test(test_a_descriptor_too_long),
