@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <wchar.h>
 
 #include "service/host/log.h"
@@ -207,11 +208,39 @@ static struct child *find(const struct children *children, uint64_t requester)
     return child;
 }
 
+static void refusal_done(struct loop_operation *operation, DWORD error, DWORD bytes)
+{
+    (void)error;
+    (void)bytes;
+    struct children *children = LOOP_OWNER(operation, struct children, refusal);
+    uint64_t refused[CHILD_REFUSED];
+    size_t count = children->refused_count;
+    /* What is told may start others, which are refused in their turn. */
+    memcpy(refused, children->refused, count * sizeof *refused);
+    children->refused_count = 0;
+    for (size_t i = 0; i < count; i++) {
+        children->exited(children->context, refused[i], 0, "the service has no memory to start a process");
+    }
+}
+
+static void refuse(struct children *children, uint64_t requester)
+{
+    if (children->refused_count == CHILD_REFUSED) {
+        win32.fail_fast("no memory to start a requester");
+        return;
+    }
+    if (children->refused_count == 0) {
+        loop_prepare(&children->refusal, refusal_done);
+        loop_defer(children->loop, &children->refusal, ERROR_SUCCESS);
+    }
+    children->refused[children->refused_count++] = requester;
+}
+
 void child_start(struct children *children, uint64_t requester, const struct requester_arguments *arguments)
 {
     struct child *child = calloc(1, sizeof *child);
     if (child == NULL) {
-        win32.fail_fast("no memory to start a requester");
+        refuse(children, requester);
         return;
     }
     child->children = children;

@@ -13,7 +13,8 @@
 /* What TerminateProcess leaves behind as the exit code. */
 enum {
     CHILD_KILLED_EXIT_CODE = 0x4b494c4c,
-    CHILD_FAILURE_CHARS = 256
+    CHILD_FAILURE_CHARS = 256,
+    CHILD_REFUSED = 256 /* more than the broker may ever have at once */
 };
 
 struct child;
@@ -26,6 +27,11 @@ struct children {
     /* The last word about this requester; `failure` = why it could not be started, else NULL. */
     void (*exited)(void *context, uint64_t requester, uint32_t exit_code, const char *failure);
     void *context;
+
+    /* Those for which there was no memory, until the loop tells. */
+    uint64_t refused[CHILD_REFUSED];
+    size_t refused_count;
+    struct loop_operation refusal;
 };
 
 /* `arguments` are copied; `started` or `exited` follows from the loop, never from inside. */

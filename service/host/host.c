@@ -24,6 +24,12 @@ enum {
     HELPER_STOP_MS = 5000
 };
 
+struct volumes_job {
+    struct helper_job job;
+    struct loop_operation refused;
+    struct volume_list list;
+};
+
 struct host {
     const struct service_config *config;
     struct access access;
@@ -32,6 +38,7 @@ struct host {
     struct listener clients;
     struct listener requesters;
     struct children children;
+    struct volumes_job volumes; /* the broker asks for one enumeration at a time */
     struct broker *broker;
 
     struct peer *connections[CONNECTION_BUCKETS];
@@ -226,13 +233,6 @@ static void do_kill_requester(void *context, uint64_t requester)
     child_kill(&host->children, requester);
 }
 
-struct volumes_job {
-    struct helper_job job;
-    struct loop_operation refused;
-    struct host *host;
-    struct volume_list list;
-};
-
 static void volumes_work(struct helper_job *job)
 {
     host_volumes_enumerate(&LOOP_OWNER(job, struct volumes_job, job)->list);
@@ -240,11 +240,13 @@ static void volumes_work(struct helper_job *job)
 
 static void volumes_answer(struct volumes_job *job)
 {
-    const struct volume_list *list = &job->list;
-    broker_volumes_enumerated(broker_now(job->host), list->volumes, list->count,
-                              list->failure[0] != '\0' ? list->failure : NULL);
-    host_volumes_free(&job->list);
-    free(job);
+    struct host *host = LOOP_OWNER(job, struct host, volumes);
+    /* The answer may bring the next question. */
+    struct volume_list list = job->list;
+    memset(&job->list, 0, sizeof job->list);
+    broker_volumes_enumerated(broker_now(host), list.volumes, list.count,
+                              list.failure[0] != '\0' ? list.failure : NULL);
+    host_volumes_free(&list);
 }
 
 static void volumes_done(struct helper_job *job)
@@ -262,12 +264,7 @@ static void volumes_refused(struct loop_operation *operation, DWORD error, DWORD
 static void do_enumerate_volumes(void *context)
 {
     struct host *host = context;
-    struct volumes_job *job = calloc(1, sizeof *job);
-    if (job == NULL) {
-        win32.fail_fast("no memory to enumerate volumes");
-        return;
-    }
-    job->host = host;
+    struct volumes_job *job = &host->volumes;
     job->job.work = volumes_work;
     job->job.done = volumes_done;
     if (!helper_submit(&host->helper, &job->job)) {

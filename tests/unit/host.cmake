@@ -2,6 +2,8 @@
 if(NOT TARGET shadowpipe_host)
   return()
 endif()
+set(host_child_wrap calloc)
 foreach(module access caller child config eventlog helper listener loop peer)
-  shadowpipe_add_unit_test(host_${module} SOURCES host_${module}.c LIBRARIES shadowpipe_host)
+  shadowpipe_add_unit_test(host_${module} SOURCES host_${module}.c LIBRARIES shadowpipe_host
+                           WRAP ${host_${module}_wrap})
 endforeach()

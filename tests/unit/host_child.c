@@ -20,6 +20,18 @@ static int exits;
 static uint32_t exit_code;
 static char exit_failure[CHILD_FAILURE_CHARS];
 
+static bool no_memory;
+
+// NOLINTBEGIN(*-identifier*): the linker's names
+void *__real_calloc(size_t count, size_t size);
+void *__wrap_calloc(size_t count, size_t size);
+
+void *__wrap_calloc(size_t count, size_t size)
+{
+    return no_memory ? NULL : __real_calloc(count, size);
+}
+// NOLINTEND(*-identifier*)
+
 static struct {
     DWORD flags;
     BOOL inherit;
@@ -177,6 +189,26 @@ static void test_a_helper_that_takes_nothing(void **state)
     assert_string_not_equal(exit_failure, "");
 }
 
+static void test_no_memory_refuses_one_start_only(void **state)
+{
+    (void)state;
+    struct requester_arguments arguments = arguments_for(L"check");
+    no_memory = true;
+    child_start(&children, 5, &arguments);
+    child_start(&children, 5, &arguments);
+    no_memory = false;
+    child_kill(&children, 5);
+    assert_int_equal(exits, 0); /* not from inside */
+    SERVE_UNTIL(&loop, exits == 2);
+    assert_non_null(strstr(exit_failure, "no memory"));
+    assert_null(children.first);
+
+    exits = 0;
+    child_start(&children, 5, &arguments);
+    SERVE_UNTIL(&loop, exits == 1);
+    assert_int_equal(exit_code, CHILD_EXIT_CODE);
+}
+
 static void test_a_handoff_that_is_none(void **state)
 {
     (void)state;
@@ -251,6 +283,7 @@ int main(int count, char **values)
         TEST(test_a_process_is_killed_while_it_is_being_started),
         TEST(test_a_start_that_fails_says_why),
         TEST(test_a_helper_that_takes_nothing),
+        TEST(test_no_memory_refuses_one_start_only),
         cmocka_unit_test(test_a_handoff_that_is_none),
         cmocka_unit_test(test_volumes_have_names),
     };
