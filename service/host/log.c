@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "events.h"
 #include "service/host/eventlog.h"
 #include "service/host/text.h"
 
@@ -64,9 +65,12 @@ static void write_line(const struct log_line *line)
 {
     LONG lost = InterlockedExchange(&state.lost, 0);
     if (state.sink == LOG_TO_EVENT_LOG) {
-        if (line->event_id != 0 || line->level >= BROKER_LOG_WARNING) {
-            eventlog_write(line->event_id, line->level, line->text);
+        if (lost > 0) {
+            char text[64];
+            snprintf(text, sizeof text, "Entries that were lost before this one: %ld.", lost);
+            eventlog_write(EVENT_WARNING, BROKER_LOG_WARNING, text);
         }
+        eventlog_write(line->event_id, line->level, line->text);
         return;
     }
     if (lost > 0) {
@@ -82,9 +86,15 @@ static void line_work(struct helper_job *job)
     free(line);
 }
 
+static bool is_wanted(const struct log_line *line)
+{
+    return line->event_id != 0 ||
+           line->level >= (state.sink == LOG_TO_EVENT_LOG ? BROKER_LOG_WARNING : state.lowest);
+}
+
 static void hand_over(struct log_line *line)
 {
-    if (line->level < state.lowest && line->event_id == 0) {
+    if (!is_wanted(line)) {
         return;
     }
     GetSystemTimeAsFileTime(&line->time);

@@ -17,7 +17,8 @@ enum log_sink {
     LOG_TO_EVENT_LOG
 };
 
-/* Until this is called, lines go to stderr at once. `lowest` = what is written at all. */
+/* Until this is called, lines go to stderr at once. `lowest` = what is printed at all; the event log gets
+ * warnings, errors, and what log_event says. */
 void log_start(enum log_sink sink, enum broker_log_level lowest);
 /* From now on through the helper; NULL = directly again (before the helper is stopped). */
 void log_use_helper(struct helper *helper);
