@@ -110,12 +110,12 @@ static enum host_error serve(void)
 {
     char error[HOST_ERROR_CHARS];
     struct host *host = NULL;
-    if (!machine_is_native(error, sizeof error)) {
-        return start_failed(HOST_WRONG_MACHINE, error);
-    }
     config_init(&service.config);
     config_read_registry(&service.config, HKEY_LOCAL_MACHINE);
     log_start(LOG_TO_EVENT_LOG, (enum broker_log_level)service.config.log_level);
+    if (!machine_is_native(error, sizeof error)) {
+        return start_failed(HOST_WRONG_MACHINE, error);
+    }
     log_problems(&service.config);
     warn_of_open_name(&service.config);
     report(SERVICE_START_PENDING, START_HINT_MS);
