@@ -1,5 +1,6 @@
 #include "service/host/host.h"
 
+#include <assert.h>
 #include <ntsecapi.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,6 +24,11 @@ enum {
     DRAIN_LIMIT_MS = 5000,
     HELPER_STOP_MS = 5000
 };
+
+/* drain() has two limits, the last wait for the listeners in host_free() one. */
+static_assert(STOP_RESERVE_MS + 2 * DRAIN_LIMIT_MS + HELPER_STOP_MS + DRAIN_LIMIT_MS <= HOST_STOP_BEYOND_MS,
+              "whoever waits for the end of the service must wait long enough");
+static_assert(HELPER_STOP_MS + DRAIN_LIMIT_MS <= HOST_FREE_MS, "host_free() must keep what its header says");
 
 struct volumes_job {
     struct helper_job job;
@@ -52,7 +58,8 @@ struct host {
     void (*tick)(void *context);
     void *tick_context;
     bool stopping;
-    bool stopped; /* the broker has nothing left to wait for */
+    bool stopped;  /* the broker has nothing left to wait for */
+    bool draining; /* that is over, and only the last replies are on their way */
     bool overrun;
 };
 
@@ -315,7 +322,7 @@ static void stop_tick_fired(struct loop_timer *timer)
     if (host->tick != NULL) {
         host->tick(host->tick_context);
     }
-    if (loop_now_ms() >= host->stop_due_ms) {
+    if (!host->draining && loop_now_ms() >= host->stop_due_ms) {
         host->overrun = true;
         log_write(BROKER_LOG_ERROR, "stopping took longer than its limit");
     } else {
@@ -387,12 +394,14 @@ enum host_error host_run(struct host *host, void (*tick)(void *context), void *c
             broker_timer(broker_now(host));
         }
     }
-    loop_timer_stop(&host->loop, &host->stop_tick);
+    host->draining = true;
+    loop_timer_start(&host->loop, &host->stop_tick, 0);
     log_write(BROKER_LOG_DEBUG, "all work is ended; %zu connections are left", host->connections_count);
     if (!drain(host)) {
         log_write(BROKER_LOG_WARNING, "a pipe operation never ended; its memory is left to the system");
         host->overrun = true;
     }
+    loop_timer_stop(&host->loop, &host->stop_tick);
     return host->overrun ? HOST_STOP_OVERRUN : HOST_OK;
 }
 

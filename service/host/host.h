@@ -23,7 +23,10 @@ enum host_error {
 };
 
 enum {
-    HOST_ERROR_CHARS = 512
+    HOST_ERROR_CHARS = 512,
+    /* From the end of StopAllMs to that of the process, at the worst; and host_free's part of it. */
+    HOST_STOP_BEYOND_MS = 35 * 1000,
+    HOST_FREE_MS = 10 * 1000
 };
 
 /* `config` stays the caller's and must outlive the host. `error` gets a sentence. */

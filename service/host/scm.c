@@ -10,7 +10,8 @@
 
 enum {
     START_HINT_MS = 30 * 1000,
-    STOP_HINT_MS = 10 * 1000
+    STOP_HINT_MS = 10 * 1000,
+    FREE_HINT_MS = HOST_FREE_MS + 5 * 1000 /* nothing is reported meanwhile */
 };
 
 static struct {
@@ -141,6 +142,7 @@ static enum host_error serve(void)
     result = host_run(host, on_stop_tick, NULL);
     AcquireSRWLockExclusive(&service.lock);
     service.host = NULL;
+    report_locked(SERVICE_STOP_PENDING, FREE_HINT_MS);
     ReleaseSRWLockExclusive(&service.lock);
     host_free(host);
     if (result == HOST_OK) {
