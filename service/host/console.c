@@ -16,16 +16,33 @@ enum {
     EXIT_USAGE = 2
 };
 
-static struct host *volatile running;
+static SRWLOCK running_lock = SRWLOCK_INIT; /* the system makes a thread for each event */
+static struct host *running;
 static volatile LONG interrupts;
+
+static void set_running(struct host *host)
+{
+    AcquireSRWLockExclusive(&running_lock);
+    running = host;
+    ReleaseSRWLockExclusive(&running_lock);
+}
+
+static bool stop_running(void)
+{
+    AcquireSRWLockShared(&running_lock);
+    bool there = running != NULL;
+    if (there) {
+        host_request_stop(running);
+    }
+    ReleaseSRWLockShared(&running_lock);
+    return there;
+}
 
 static BOOL WINAPI on_console_event(DWORD event)
 {
-    struct host *host = running;
-    if (host == NULL) {
+    if (!stop_running()) {
         return FALSE;
     }
-    host_request_stop(host);
     if (event == CTRL_C_EVENT || event == CTRL_BREAK_EVENT) {
         /* The second one ends the program at once, by the system's own handler. */
         return InterlockedIncrement(&interrupts) == 1;
@@ -47,8 +64,8 @@ static bool file_exists(const wchar_t *path)
     return attributes != INVALID_FILE_ATTRIBUTES && !(attributes & FILE_ATTRIBUTE_DIRECTORY);
 }
 
-/* The simulator as it is installed, in the folder simulator beside this program. Under Wine, which has a
- * vssapi.dll of its own, it needs another name. */
+/* The simulator in the folder simulator beside this program, where the build puts it. Under Wine, which has a
+ * vssapi.dll of its own, it needs the other name. */
 static bool simulator_path(wchar_t *path, DWORD chars)
 {
     static const wchar_t *const tails[] = {L"simulator\\shadowsim.dll", L"simulator\\vssapi.dll"};
@@ -91,9 +108,9 @@ static int apply_options(struct service_config *config, const struct console_opt
         }
     } else if (options->simulate) {
         if (!simulator_path(path, ARRAYSIZE(path)) || !config_set_library(config, path)) {
-            return complain(
-                "--simulate: there is no simulator beside this program (simulator\\vssapi.dll); name it with "
-                "--vss-library PATH");
+            return complain("--simulate: there is no simulator beside this program "
+                            "(simulator\\shadowsim.dll); name it with "
+                            "--vss-library PATH");
         }
     }
     if (config->vss_library[0] != L'\0' && !file_exists(config->vss_library)) {
@@ -117,14 +134,12 @@ static int serve(const struct service_config *config)
         fprintf(stderr, "shadowpiped: %s\n", error);
         return EXIT_FAILED;
     }
-    running = host;
+    set_running(host);
     text_to_utf8(config->pipe_name, name, sizeof name);
     printf("shadowpiped: listening on %s\n", name);
     (void)fflush(stdout);
     result = host_run(host, NULL, NULL);
-    /* An event that comes now finds nothing to stop; one that is under way waits for the end of the process.
-     */
-    running = NULL;
+    set_running(NULL);
     host_free(host);
     if (result != HOST_OK) {
         fprintf(stderr, "shadowpiped: stopping took longer than its limit; work was left undone\n");
