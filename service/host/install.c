@@ -2,17 +2,20 @@
 #include "service/host/scm.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <wchar.h>
 #include <windows.h>
 
+#include "service/host/config.h"
 #include "service/host/eventlog.h"
+#include "service/host/host.h"
 #include "service/host/loop.h"
+#include "service/host/registration.h"
 #include "service/host/text.h"
 
 enum {
-    PRESHUTDOWN_MS = 180 * 1000,
     START_WAIT_MS = 60 * 1000,
-    STOP_WAIT_MS = 200 * 1000,
+    STOP_WAIT_BEYOND_MS = 5 * 1000, /* for the manager to notice the end */
     POLL_MS = 50
 };
 
@@ -20,11 +23,6 @@ enum {
 #define DESCRIPTION                                                                                       \
     L"Makes application-consistent snapshots of volumes (Volume Shadow Copy) for any program, through a " \
     L"named pipe."
-/* A list of strings: backup semantics, impersonation of clients to learn who they are, and what VSS asks for.
- */
-#define PRIVILEGES                                                                              \
-    L"SeBackupPrivilege\0SeRestorePrivilege\0SeImpersonatePrivilege\0SeManageVolumePrivilege\0" \
-    L"SeChangeNotifyPrivilege\0SeSecurityPrivilege\0"
 
 static int fail(const char *what, DWORD error)
 {
@@ -37,13 +35,22 @@ static int fail(const char *what, DWORD error)
     return SCM_FAILED;
 }
 
-/* Something that makes the service better and that some systems do not offer. */
-static void improve(SC_HANDLE service, DWORD level, void *value, const char *what)
+/* The longest that a stop may take as the service is configured; 0 = no memory to look. */
+static uint32_t stop_limit_ms(void)
 {
-    if (ChangeServiceConfig2W(service, level, value)) {
-        return;
+    struct service_config *config = malloc(sizeof *config);
+    if (config == NULL) {
+        return 0;
     }
-    DWORD error = GetLastError();
+    config_init(config);
+    config_read_registry(config, HKEY_LOCAL_MACHINE);
+    uint32_t limit = config->broker.stop_all_ms + HOST_STOP_BEYOND_MS;
+    free(config);
+    return limit;
+}
+
+static void say_not_set(const char *what, DWORD error)
+{
     if (error == ERROR_INVALID_LEVEL) {
         fprintf(stderr, "shadowpiped: this system does not offer %s; the service works without\n", what);
     } else {
@@ -54,26 +61,14 @@ static void improve(SC_HANDLE service, DWORD level, void *value, const char *wha
     }
 }
 
-static void configure(SC_HANDLE service)
+static void configure(SC_HANDLE service, uint32_t stop_ms)
 {
     wchar_t description_text[] = DESCRIPTION;
     SERVICE_DESCRIPTIONW description = {description_text};
-    SC_ACTION actions[] = {
-        {SC_ACTION_RESTART, 1000}, {SC_ACTION_RESTART, 5000}, {SC_ACTION_RESTART, 60 * 1000}};
-    SERVICE_FAILURE_ACTIONSW failure = {
-        .dwResetPeriod = 24 * 60 * 60, .cActions = ARRAYSIZE(actions), .lpsaActions = actions};
-    /* Also when it ends by itself with an error, not only when it crashes. */
-    SERVICE_FAILURE_ACTIONS_FLAG flag = {TRUE};
-    SERVICE_PRESHUTDOWN_INFO preshutdown = {PRESHUTDOWN_MS};
-    SERVICE_SID_INFO sid = {SERVICE_SID_TYPE_UNRESTRICTED};
-    wchar_t privileges_text[] = PRIVILEGES;
-    SERVICE_REQUIRED_PRIVILEGES_INFOW privileges = {privileges_text};
-    improve(service, SERVICE_CONFIG_DESCRIPTION, &description, "a description");
-    improve(service, SERVICE_CONFIG_FAILURE_ACTIONS, &failure, "recovery actions");
-    improve(service, SERVICE_CONFIG_FAILURE_ACTIONS_FLAG, &flag, "recovery after an exit with an error");
-    improve(service, SERVICE_CONFIG_PRESHUTDOWN_INFO, &preshutdown, "a limit for the stop at shutdown");
-    improve(service, SERVICE_CONFIG_SERVICE_SID_INFO, &sid, "a service SID");
-    improve(service, SERVICE_CONFIG_REQUIRED_PRIVILEGES_INFO, &privileges, "a list of required privileges");
+    if (!ChangeServiceConfig2W(service, SERVICE_CONFIG_DESCRIPTION, &description)) {
+        say_not_set("a description", GetLastError());
+    }
+    registration_apply(service, stop_ms, say_not_set);
 }
 
 /* Made new, or brought up to date where it exists. */
@@ -111,6 +106,10 @@ int scm_install(void)
     }
     /* Quoted: with a space in an unquoted path Windows would try C:\Program.exe first. */
     swprintf(image_path, ARRAYSIZE(image_path), L"\"%ls\"", path);
+    uint32_t stop_ms = stop_limit_ms();
+    if (stop_ms == 0) {
+        return fail("the configuration cannot be read", ERROR_NOT_ENOUGH_MEMORY);
+    }
     SC_HANDLE manager = OpenSCManagerW(NULL, NULL, SC_MANAGER_CONNECT | SC_MANAGER_CREATE_SERVICE);
     if (manager == NULL) {
         return fail("the service manager cannot be opened", GetLastError());
@@ -121,7 +120,7 @@ int scm_install(void)
     if (service == NULL) {
         return fail("the service could not be installed", error);
     }
-    configure(service);
+    configure(service, stop_ms);
     CloseServiceHandle(service);
     error = eventlog_register(path);
     if (error != ERROR_SUCCESS) {
@@ -144,35 +143,60 @@ static SC_HANDLE open_service(DWORD access, DWORD *error)
     return service;
 }
 
-/* Waits until the service has left `pending`; the state it is in then. */
+/* Waits until the service has left `pending`; the state it is in then, 0 = unknown, with the error as its
+ * exit code. */
 static DWORD wait_while(SC_HANDLE service, DWORD pending, DWORD limit_ms, SERVICE_STATUS *status)
 {
     uint64_t due = loop_now_ms() + limit_ms;
-    while (QueryServiceStatus(service, status) && status->dwCurrentState == pending) {
-        if (loop_now_ms() >= due) {
-            break;
+    for (;;) {
+        if (!QueryServiceStatus(service, status)) {
+            *status = (SERVICE_STATUS){.dwWin32ExitCode = GetLastError()};
+            return 0;
+        }
+        if (status->dwCurrentState != pending || loop_now_ms() >= due) {
+            return status->dwCurrentState;
         }
         Sleep(POLL_MS);
     }
-    return status->dwCurrentState;
+}
+
+static int still(const char *what)
+{
+    fprintf(stderr, "shadowpiped: the service is still %s; see: sc query Shadowpipe\n", what);
+    return SCM_FAILED;
 }
 
 static int stop_service(SC_HANDLE service)
 {
     SERVICE_STATUS status = {0};
+    uint32_t stop_ms = stop_limit_ms();
+    if (stop_ms == 0) {
+        return fail("the configuration cannot be read", ERROR_NOT_ENOUGH_MEMORY);
+    }
+    /* One that is starting takes no orders. */
+    if (wait_while(service, SERVICE_START_PENDING, START_WAIT_MS, &status) == SERVICE_START_PENDING) {
+        return still("starting");
+    }
     if (!ControlService(service, SERVICE_CONTROL_STOP, &status)) {
         DWORD error = GetLastError();
         if (error == ERROR_SERVICE_NOT_ACTIVE) {
             return SCM_DONE;
         }
+        /* One that is stopping takes none, either. */
         if (error != ERROR_SERVICE_CANNOT_ACCEPT_CTRL) {
             return fail("the service could not be stopped", error);
         }
     }
-    if (wait_while(service, SERVICE_STOP_PENDING, STOP_WAIT_MS, &status) != SERVICE_STOPPED) {
+    switch (wait_while(service, SERVICE_STOP_PENDING, stop_ms + STOP_WAIT_BEYOND_MS, &status)) {
+    case SERVICE_STOPPED:
+        return SCM_DONE;
+    case SERVICE_STOP_PENDING:
+        return still("stopping");
+    case 0:
+        return fail("the service's state is unknown", status.dwWin32ExitCode);
+    default:
         return fail("the service does not stop", ERROR_SERVICE_REQUEST_TIMEOUT);
     }
-    return SCM_DONE;
 }
 
 int scm_uninstall(void)
@@ -204,6 +228,13 @@ int scm_uninstall(void)
 
 static int say_exit(const SERVICE_STATUS *status)
 {
+    if (status->dwCurrentState == SERVICE_START_PENDING) {
+        return still("starting");
+    }
+    if (status->dwCurrentState != 0 && status->dwWin32ExitCode == NO_ERROR) {
+        fprintf(stderr, "shadowpiped: the service started, and was stopped at once\n");
+        return SCM_FAILED;
+    }
     if (status->dwWin32ExitCode == ERROR_SERVICE_SPECIFIC_ERROR) {
         fprintf(stderr,
                 "shadowpiped: the service did not start (code %lu); the Application event log says why\n",

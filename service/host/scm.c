@@ -7,6 +7,7 @@
 #include "service/host/host.h"
 #include "service/host/log.h"
 #include "service/host/machine.h"
+#include "service/host/registration.h"
 
 enum {
     START_HINT_MS = 30 * 1000,
@@ -107,6 +108,13 @@ static enum host_error start_failed(enum host_error result, const char *error)
     return result;
 }
 
+static void log_not_set(const char *what, DWORD error)
+{
+    if (error != ERROR_INVALID_LEVEL) {
+        log_error(BROKER_LOG_WARNING, error, "The service could not set %s for itself", what);
+    }
+}
+
 static enum host_error serve(void)
 {
     char error[HOST_ERROR_CHARS];
@@ -139,6 +147,7 @@ static enum host_error serve(void)
     }
     ReleaseSRWLockExclusive(&service.lock);
     log_event(EVENT_STARTED, BROKER_LOG_INFO, "Version %s.", SHADOWPIPE_VERSION);
+    registration_complete(service.config.broker.stop_all_ms + HOST_STOP_BEYOND_MS, log_not_set);
     result = host_run(host, on_stop_tick, NULL);
     AcquireSRWLockExclusive(&service.lock);
     service.host = NULL;
