@@ -41,6 +41,8 @@ struct owner *owner_get(struct broker *broker, const struct caller *caller)
         return NULL;
     memcpy(owner->key, key, size);
     owner->references = 1;
+    /* Behind all who wait: a stream of short-lived newcomers must not keep going before those who stay. */
+    owner->last_turn = broker->gate.turns;
     list_append(&broker->owners, &owner->link);
     return owner;
 }

@@ -13,7 +13,7 @@ struct owner {
     uint32_t references;
     uint32_t connections;
     uint32_t queued;    /* scratch of gate.c */
-    uint64_t last_turn; /* number of its last turn at the gate; 0 = had none */
+    uint64_t last_turn; /* number of its last turn at the gate, or of the latest when it came */
     char key[];
 };
 
