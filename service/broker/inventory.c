@@ -172,6 +172,8 @@ static void run_failed(void *subject, PB(Call__MethodCase) method, size_t index,
     (void)method;
     (void)index;
     fail_askers(inventory, status, false);
+    listing_release(inventory->draft); /* who asks from now on gets a run of their own */
+    inventory->draft = NULL;
     run_end(inventory);
 }
 
@@ -236,20 +238,30 @@ static void on_overdue(void *subject, PB(Call__MethodCase) method)
 
 static void run_start(struct inventory *inventory);
 
+static bool somebody_waits(const struct inventory *inventory)
+{
+    LIST_EACH(struct asker, asker, &inventory->askers, link)
+    {
+        if (asker->listing == NULL)
+            return true;
+    }
+    return false;
+}
+
 static void on_ended(void *subject, PB(Status) * why, bool left_open)
 {
     struct inventory *inventory = subject;
     struct broker *broker = inventory->broker;
     (void)left_open; /* it never opens a set */
-    bool had_answer = inventory->draft == NULL;
+    bool was_answered = inventory->draft == NULL;
     run_forget(inventory);
-    if (!had_answer || why != NULL)
-        fail_askers(inventory, why != NULL ? why : error_stopping(broker), false);
-    LIST_EACH(struct asker, asker, &inventory->askers, link)
-    {
-        if (asker->listing == NULL && !inventory->is_running && !broker->stopping)
-            run_start(inventory); /* they came too late for this answer */
-    }
+    if (broker->stopping)
+        fail_askers(inventory, error_stopping(broker), false);
+    else if (!was_answered)
+        fail_askers(inventory, why, false);
+    /* Who came too late for that answer gets the next one. */
+    if (somebody_waits(inventory))
+        run_start(inventory);
 }
 
 static const struct requester_user requester_user = {
