@@ -22,6 +22,11 @@ void broker_log(struct broker *broker, enum broker_log_level level, const char *
     va_start(arguments, format);
     (void)vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
+    /* Names and purposes come from clients: none may look like a line of ours. */
+    for (char *c = text; *c != '\0'; c++) {
+        if ((unsigned char)*c < ' ' || *c == 0x7F)
+            *c = ' ';
+    }
     broker->host.log(broker->host.context, level, text);
 }
 
