@@ -104,8 +104,11 @@ bool set_take_wishes(struct set *set)
                            : PB_VALUE(BACKUP_TYPE, BACKUP_TYPE_COPY);
     set->bootable = wish->bootable;
     set->partial_files = wish->partial_files;
-    set->complete_within_ms =
-        wish->complete_within_ms != 0 ? wish->complete_within_ms : set->broker->config.complete_within_ms;
+    /* An open COPY backup keeps other programs from backing up: a request may only shorten it. */
+    uint32_t within_ms = set->broker->config.complete_within_ms;
+    if (wish->complete_within_ms != 0 && wish->complete_within_ms < within_ms)
+        within_ms = wish->complete_within_ms;
+    set->complete_within_ms = within_ms;
     take_limits(set, wish);
     LIST_EACH(struct job, job, &set->members, link)
     {
