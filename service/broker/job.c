@@ -83,6 +83,12 @@ static bool job_waits(const struct job *job)
     return job->state != JOB_IN_SET || job->set->stage == SET_AT_GATE || job->set->is_clearing;
 }
 
+/* All places for sets are taken. */
+static bool is_full(const struct broker *broker)
+{
+    return list_count(&broker->sets) >= broker->config.max_sets;
+}
+
 /* Its time to wait is over. */
 static PB(Status) * queue_timeout(struct job *job)
 {
@@ -96,9 +102,12 @@ static PB(Status) * queue_timeout(struct job *job)
         why = "a program outside of Shadowpipe is creating a snapshot set";
         advice = "Let the other backup program finish, or end it; then ask again.";
     }
-    bool is_full = list_count(&broker->sets) >= broker->config.max_sets;
+    if (job->state == JOB_RESOLVING) {
+        why = "the volumes of this machine are still being listed";
+        advice = "Look for a disk that does not answer; then ask again.";
+    }
     PB(Status) *status = NULL;
-    if (is_full && job->state == JOB_QUEUED) {
+    if (is_full(broker) && job->state == JOB_QUEUED) {
         status = status_make(&broker->arena, PB_CODE(RESOURCE_EXHAUSTED), "LIMIT",
                              "all %u snapshot sets that the service may have are in use",
                              (unsigned)broker->config.max_sets);
@@ -136,15 +145,21 @@ static PB(Status) * deadline_failure(struct job *job)
     return status;
 }
 
-/* Out of its set, with a reply if there is somebody to read it. */
+/* Out of its set. */
 static void leave_set(struct job *job, PB(Status) * status)
 {
     struct set *set = job->set;
     list_remove(&job->link);
-    if (status != NULL)
-        job_fail(job, status);
-    else
-        job_free(job);
+    job_fail(job, status);
+    set_member_left(set);
+}
+
+/* The same without a reply: nobody is there to read it. */
+static void leave_set_unheard(struct job *job)
+{
+    struct set *set = job->set;
+    list_remove(&job->link);
+    job_free(job);
     set_member_left(set);
 }
 
@@ -156,7 +171,7 @@ static void on_stop(struct request *request, enum request_stop_reason reason)
     broker->is_dirty = true;
     if (reason == STOP_GONE) {
         if (in_set)
-            leave_set(job, NULL);
+            leave_set_unheard(job);
         else
             job_free(job);
     } else if (reason == STOP_EXPIRED) {
@@ -180,9 +195,8 @@ static void on_queue_timer(struct broker *broker, struct timer *timer)
 {
     struct job *job = LIST_ITEM(timer, struct job, queue_timer);
     broker->is_dirty = true;
-    if (!job_waits(job)) { /* it works; it may have to wait once more */
-        if (job->set->stage < SET_CREATING)
-            timer_set(broker, timer, TICK_MS);
+    if (!job_waits(job)) { /* it works; it may have to wait once more, also in another attempt */
+        timer_set(broker, timer, TICK_MS);
         return;
     }
     if (job->state == JOB_IN_SET)
@@ -207,7 +221,8 @@ void job_progress(struct job *job)
     if (job_waits(job)) {
         progress.queue_position = gate_position(broker, job);
         progress.waiting_for = gate_waiting_for(broker);
-        if (progress.waiting_for == PB_VALUE(WAITING_FOR, WAITING_FOR_NOTHING))
+        bool is_held_up = progress.queue_position > 1 || (set == NULL && is_full(broker));
+        if (is_held_up && progress.waiting_for == PB_VALUE(WAITING_FOR, WAITING_FOR_NOTHING))
             progress.waiting_for = PB_VALUE(WAITING_FOR, WAITING_FOR_OWN_SET);
         progress.expected_wait_ms = (uint32_t)(broker->gate.average_ms * progress.queue_position);
     }

@@ -223,6 +223,29 @@ static void test_between_two_runs(void **state)
     world_end(world);
 }
 
+/* Who asks while a run that failed is being ended gets one of its own, not the word that the service stops.
+ */
+static void test_after_a_failed_run(void **state)
+{
+    (void)state;
+    struct world *world = world_new();
+    struct peer *peer = client_connect(world, NULL, USER_RIGHTS);
+    world_rule(world, PB_METHOD(GATHER_WRITER_METADATA), 1, ACT_FAIL, 0x80070005u);
+    world_rule(world, PB_METHOD(RELEASE_OBJECT), 1, ACT_HANG, 0);
+    uint32_t id = ask_writers(world, peer, false, false, "");
+    world_run(world);
+    assert_string_equal(client_status(peer, id)->hresult_name, "E_ACCESSDENIED");
+    uint32_t late[3];
+    for (int i = 0; i < 3; i++)
+        late[i] = ask_writers(world, peer, false, false, "");
+    world_run(world);
+    requester_resume(world, world_hanging(world, PB_METHOD(RELEASE_OBJECT)));
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(client_final(peer, late[i])->writers_reply->count, WRITERS);
+    assert_int_equal(world->requesters_count, 2);
+    world_end(world);
+}
+
 /* ---- requester processes ---- */
 
 static const PB(Status) * fail_to_start(struct world *world)
@@ -422,13 +445,21 @@ static void test_service_status(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_writers),          cmocka_unit_test(test_writers_with_files),
-        cmocka_unit_test(test_slow_reader),      cmocka_unit_test(test_volumes),
-        cmocka_unit_test(test_providers),        cmocka_unit_test(test_list_fails),
-        cmocka_unit_test(test_between_two_runs), cmocka_unit_test(test_start_fails),
-        cmocka_unit_test(test_impostors),        cmocka_unit_test(test_confused_requester),
-        cmocka_unit_test(test_service_status),   cmocka_unit_test(test_slow_start),
-        cmocka_unit_test(test_long_hello),       cmocka_unit_test(test_start_fails_inside),
+        cmocka_unit_test(test_writers),
+        cmocka_unit_test(test_writers_with_files),
+        cmocka_unit_test(test_slow_reader),
+        cmocka_unit_test(test_volumes),
+        cmocka_unit_test(test_providers),
+        cmocka_unit_test(test_list_fails),
+        cmocka_unit_test(test_between_two_runs),
+        cmocka_unit_test(test_start_fails),
+        cmocka_unit_test(test_impostors),
+        cmocka_unit_test(test_confused_requester),
+        cmocka_unit_test(test_after_a_failed_run),
+        cmocka_unit_test(test_service_status),
+        cmocka_unit_test(test_slow_start),
+        cmocka_unit_test(test_long_hello),
+        cmocka_unit_test(test_start_fails_inside),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -115,12 +115,68 @@ static void test_all_allocations_fail_for_a_while(void **state)
         ;
 }
 
+/* The request's time is over, and there is no memory to say so in words. */
+static void test_expires_without_memory(void **state)
+{
+    (void)state;
+    for (size_t at = 1; at < 12; at++) {
+        struct world *world = world_new();
+        struct peer *client = client_connect(world, NULL, USER_RIGHTS);
+        world_rule(world, PB_METHOD(GATHER_WRITER_METADATA), 1, ACT_HANG, 0);
+        PB(CreateSnapshot) wish = SHADOWPIPE__V1__CREATE_SNAPSHOT__INIT;
+        char *names[] = {(char *)(uintptr_t) "C:"};
+        wish.volumes = names;
+        wish.n_volumes = 1;
+        PB(Envelope) envelope = ENVELOPE_OF(CREATE_SNAPSHOT, create_snapshot, &wish);
+        envelope.timeout_ms = 5000;
+        uint32_t id = client_send(world, client, &envelope);
+        world_advance(world, 4500);
+        allocations = 0;
+        first_failure = at;
+        failures = SIZE_MAX;
+        world_advance(world, 500);
+        first_failure = 0;
+        world_run(world);
+        assert_true(is_answered(client, id));
+        world_end(world);
+    }
+}
+
+/* Several wait for the next list, and no run can be started for them. */
+static void test_next_list_without_memory(void **state)
+{
+    (void)state;
+    struct world *world = world_new();
+    struct peer *client = client_connect(world, NULL, USER_RIGHTS);
+    PB(ListWriters) list = SHADOWPIPE__V1__LIST_WRITERS__INIT;
+    PB(Envelope) envelope = ENVELOPE_OF(LIST_WRITERS, list_writers, &list);
+    list.refresh = true;
+    world_rule(world, PB_METHOD(RELEASE_OBJECT), 1, ACT_HANG, 0);
+    uint32_t ids[4];
+    for (int i = 0; i < 4; i++) {
+        ids[i] = client_send(world, client, &envelope);
+        world_run(world);
+    }
+    assert_non_null(client_final(client, ids[0]));
+    allocations = 0;
+    first_failure = 1;
+    failures = SIZE_MAX;
+    requester_resume(world, world_hanging(world, PB_METHOD(RELEASE_OBJECT)));
+    first_failure = 0;
+    world_run(world);
+    for (int i = 0; i < 4; i++)
+        assert_true(is_answered(client, ids[i]));
+    world_end(world);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_ping_allocates_nothing),
         cmocka_unit_test(test_one_allocation_fails),
         cmocka_unit_test(test_all_allocations_fail_for_a_while),
+        cmocka_unit_test(test_expires_without_memory),
+        cmocka_unit_test(test_next_list_without_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,4 +1,5 @@
 /* Many at once: turns, positions, the gate's limits, other programs that create snapshots. */
+#include <stdio.h>
 #include <string.h>
 
 #include "tests/unit/broker_harness.h"
@@ -177,6 +178,90 @@ static void test_queue_limit_spares_work(void **state)
     world_end(world);
 }
 
+/* Nor is it forgotten when the set has to wait once more. */
+static void test_queue_limit_comes_back(void **state)
+{
+    (void)state;
+    struct world *world = world_new();
+    struct peer *client = client_connect(world, NULL, USER_RIGHTS);
+    world_rule(world, PB_METHOD(START_SNAPSHOT_SET), 1, ACT_HANG, 0);
+    uint32_t id = snapshot_with_times(world, client, 0, 3000);
+    world_advance(world, 10000);
+    assert_null(client_final(client, id));
+    world->foreign_ms = world->now_ms + 600 * 1000;
+    requester_resume(world, world_hanging(world, PB_METHOD(START_SNAPSHOT_SET)));
+    world_advance(world, 2000);
+    assert_string_equal(client_status(client, id)->reason, "QUEUE_TIMEOUT");
+    world_end(world);
+}
+
+static void test_volumes_hang(void **state)
+{
+    (void)state;
+    struct world *world = world_new();
+    struct peer *client = client_connect(world, NULL, USER_RIGHTS);
+    world->holds_enumeration = true;
+    uint32_t id = snapshot_with_times(world, client, 0, 3000);
+    world_advance(world, 3000);
+    assert_string_equal(client_status(client, id)->reason, "QUEUE_TIMEOUT");
+    assert_non_null(strstr(client_status(client, id)->message, "volumes"));
+    world_end(world);
+}
+
+/* A stream of newcomers, as programs that share SYSTEM are, does not keep one who stays waiting. */
+static void test_newcomers_queue_behind(void **state)
+{
+    (void)state;
+    struct world *world = world_new();
+    struct peer *agent = client_connect(world, "S-1-5-21-1", USER_RIGHTS);
+    uint32_t id = client_snapshot(world, agent, "C:");
+    world_run(world);
+    (void)client_snapshot_reply(agent, id);
+    for (unsigned i = 0; i < 5; i++) { /* it has had a turn, and others after it */
+        char sid[32];
+        (void)snprintf(sid, sizeof sid, "S-1-5-21-2-%u", i);
+        struct peer *other = client_connect(world, sid, USER_RIGHTS);
+        uint32_t his = client_snapshot(world, other, "C:");
+        world_run(world);
+        (void)client_snapshot_reply(other, his);
+        peer_close(world, other);
+        world_run(world);
+    }
+    world->holds_requesters = true;
+    struct peer *first = client_connect(world, "S-1-5-21-3", USER_RIGHTS);
+    client_snapshot(world, first, "C:");
+    world_run(world);
+    id = client_snapshot(world, agent, "C:");
+    for (unsigned i = 0; i < 5; i++) {
+        char sid[32];
+        (void)snprintf(sid, sizeof sid, "S-1-5-21-4-%u", i);
+        client_snapshot(world, client_connect(world, sid, USER_RIGHTS), "C:");
+        world_run(world);
+    }
+    assert_int_equal(client_progress(agent, id)->queue_position, 2);
+    world_end(world);
+}
+
+/* A long wait for VSS is one phase, however often it is asked. */
+static void test_phases_after_a_long_wait(void **state)
+{
+    (void)state;
+    struct world *world = world_new();
+    world->foreign_ms = world->now_ms + 400 * 1000;
+    struct peer *client = client_connect(world, NULL, USER_RIGHTS);
+    uint32_t id = client_snapshot(world, client, "C:");
+    world_advance(world, 410 * 1000);
+    const PB(SnapshotReply) *snapshot = client_snapshot_reply(client, id);
+    bool has_prepared = false, has_created = false;
+    for (size_t i = 0; i < snapshot->n_phases; i++) {
+        has_prepared |= snapshot->phases[i]->phase == PB_PHASE(PREPARING);
+        has_created |= snapshot->phases[i]->phase == PB_PHASE(CREATING);
+    }
+    assert_true(has_prepared && has_created);
+    assert_true(snapshot->n_phases < 15);
+    world_end(world);
+}
+
 static void test_foreign_program(void **state)
 {
     (void)state;
@@ -327,6 +412,10 @@ int main(void)
         cmocka_unit_test(test_gathers_ahead),
         cmocka_unit_test(test_waiting_expires),
         cmocka_unit_test(test_queue_limit_spares_work),
+        cmocka_unit_test(test_queue_limit_comes_back),
+        cmocka_unit_test(test_volumes_hang),
+        cmocka_unit_test(test_newcomers_queue_behind),
+        cmocka_unit_test(test_phases_after_a_long_wait),
         cmocka_unit_test(test_foreign_program),
         cmocka_unit_test(test_end_while_clearing),
         cmocka_unit_test(test_gate_limit),
