@@ -1,6 +1,7 @@
 /* The gate: VSS lets one program at a time create a snapshot set.
  *
- * One set holds it, from before StartSnapshotSet until DoSnapshotSet has ended or the set was aborted.
+ * One set holds it, from before StartSnapshotSet until DoSnapshotSet has ended and the writers were judged
+ * after it, or the set was aborted.
  * Ahead of it at most one more set gathers its writers' metadata; all other jobs are entries of a queue,
  * without a process. The queue gives owners turns, and each owner's jobs first come first served. */
 #ifndef SHADOWPIPE_BROKER_GATE_H

@@ -51,14 +51,13 @@ static void check_gate(const struct broker *broker)
 {
     const struct gate *gate = &broker->gate;
     assert(gate->holder == NULL || is_among_sets(broker, gate->holder));
-    assert(gate->holder == NULL || !gate->holder->created);
+    assert(gate->holder == NULL || list_is_empty(&gate->holder->leases));
     assert(gate->holder != NULL || list_is_empty(&gate->waiting));
     LIST_EACH(const struct set, set, &gate->waiting, gate_link)
     assert(set != gate->holder && set->stage == SET_AT_GATE && is_among_sets(broker, set));
     LIST_EACH(const struct set, set, &broker->sets, link)
     {
-        bool is_in_vss = set->opened && !set->created && !set->aborted && !set->released;
-        assert(!is_in_vss || gate->holder == set);
+        assert(!set_may_be_open(set) || gate->holder == set);
     }
 }
 

@@ -54,6 +54,11 @@ static bool is_freezing(const struct set *set)
     return set->requester != NULL && requester_busy_with(set->requester) == PB_METHOD(DO_SNAPSHOT_SET);
 }
 
+bool set_may_be_open(const struct set *set)
+{
+    return (set->opened || set->starting) && !set->created && !set->aborted && !set->released;
+}
+
 void set_enter_phase(struct set *set, PB(Phase) phase)
 {
     struct broker *broker = set->broker;
@@ -139,9 +144,21 @@ bool set_no_memory(struct set *set)
     return false;
 }
 
+void set_answer_leaving(struct set *set)
+{
+    if (!set->freeze_begun || is_freezing(set))
+        return;
+    LIST_EACH(struct job, job, &set->members, link)
+    {
+        if (job->failure != NULL)
+            job_send_failure(job);
+    }
+}
+
 /* The snapshots exist: whoever still wants them gets a lease. */
 static void hold(struct set *set)
 {
+    set_answer_leaving(set);
     set->stage = SET_HELD;
     set_enter_phase(set, PB_PHASE(HELD));
     LIST_EACH(struct job, job, &set->members, link)
@@ -193,7 +210,9 @@ static uint32_t limit_ms(void *subject, enum limit limit)
 
 static void on_phase(void *subject, PB(Phase) phase)
 {
-    set_enter_phase(subject, phase);
+    struct set *set = subject;
+    if (!set->is_clearing) /* another try of StartSnapshotSet is part of the wait */
+        set_enter_phase(set, phase);
 }
 
 static const struct sequence_user sequence_user = {
@@ -215,8 +234,9 @@ void set_gate_granted(struct set *set)
 void set_gate_expired(struct set *set)
 {
     struct broker *broker = set->broker;
-    if (set_is_ending(set) || is_freezing(set))
-        return; /* DoSnapshotSet's own limit is no later than this */
+    /* DoSnapshotSet's own limit is no later than this; after it the writers are only asked how they fared. */
+    if (set_is_ending(set) || is_freezing(set) || set->created)
+        return;
     PB(Status) *status = status_make(&broker->arena, PB_CODE(ABORTED), "GATE_TIMEOUT",
                                      "the snapshot set was not created within the %u s that one may take",
                                      (unsigned)broker->config.gate_hold_ms / 1000);
@@ -236,6 +256,8 @@ static void on_ready(void *subject)
 /* What VSS now holds for this object, whoever waits for the answer. */
 static void note_progress(struct set *set, PB(Call__MethodCase) method, const PB(CallReply) * reply)
 {
+    if (method == PB_METHOD(START_SNAPSHOT_SET))
+        set->starting = false;
     if (reply_failure(set->broker, method, reply) != NULL)
         return;
     switch (method) {
@@ -245,7 +267,6 @@ static void note_progress(struct set *set, PB(Call__MethodCase) method, const PB
     case PB_METHOD(DO_SNAPSHOT_SET):
         set->created = true;
         set->created_unix_ms = set->broker->unix_ms;
-        gate_leave(set);
         break;
     case PB_METHOD(ABORT_BACKUP):
         set->aborted = true;
@@ -262,6 +283,8 @@ static void on_replied(void *subject, PB(Call__MethodCase) method, size_t index,
 {
     struct set *set = subject;
     note_progress(set, method, reply);
+    if (method == PB_METHOD(DO_SNAPSHOT_SET))
+        set_answer_leaving(set);
     if (set_is_ending(set))
         set_end_replied(set, method, index, reply);
     else
@@ -400,28 +423,20 @@ static void forget_attempt(struct set *set)
     set->volumes_count = set->providers_count = set->excluded_count = 0;
     set->writers = set->statuses = (struct writer_list){0};
     set->set_id[0] = '\0';
-    set->opened = set->prepared = set->created = set->aborted = set->released = false;
+    set->starting = set->opened = set->prepared = set->created = set->aborted = set->released = false;
     set->is_clearing = set->restart = set->failed = false;
     set->completion_failure = NULL;
-}
-
-/* An answer to StartSnapshotSet that never came may have been a success. */
-static bool may_have_opened(const struct set *set)
-{
-    const struct sequence *sequence = &set->sequence;
-    return set->opened || (sequence->running && sequence->step->method == PB_METHOD(START_SNAPSHOT_SET) &&
-                           sequence->sent > sequence->answered);
 }
 
 void set_process_ended(struct set *set, PB(Status) * why, bool left_open)
 {
     struct broker *broker = set->broker;
-    bool was_creating = may_have_opened(set) && !set->created && !set->aborted && !set->released;
+    bool was_open = set_may_be_open(set);
     sequence_stop(&set->sequence);
     timer_stop(&set->timer);
     timer_stop(&set->complete_timer);
     set->requester = NULL;
-    if (was_creating && left_open)
+    if (was_open && left_open)
         gate_run_down(broker);
     gate_leave(set);
     if (set->restart && set_is_wanted(set) && !broker->stopping) {

@@ -97,7 +97,8 @@ struct set {
     bool is_clearing; /* StartSnapshotSet said VSS_E_SNAPSHOT_SET_IN_PROGRESS */
 
     /* How far it has come in VSS; decides what is owed. */
-    bool opened;       /* StartSnapshotSet succeeded */
+    bool starting;     /* StartSnapshotSet was sent and not answered */
+    bool opened;       /* it succeeded */
     bool prepared;     /* PrepareForBackup was sent */
     bool freeze_begun; /* DoSnapshotSet was sent */
     bool created;      /* DoSnapshotSet ended well */
@@ -161,6 +162,10 @@ void set_end_completion_failed(struct set *set, PB(Status) * status);
 void set_process_ended(struct set *set, PB(Status) * why, bool left_open);
 void set_note_completion_failure(struct set *set, const PB(Status) * status);
 bool set_owes_abort(const struct set *set);
+/* A set of it is open in VSS, or may be: an answer that never came may have been a success. */
+bool set_may_be_open(const struct set *set);
+/* Those who left or failed, once DoSnapshotSet has ended: what VSS is owed needs them no more. */
+void set_answer_leaving(struct set *set);
 bool set_owes_completion(const struct set *set);
 bool set_is_copy(const struct set *set);
 /* Members that still want it. */

@@ -52,8 +52,7 @@ static void release(struct set *set)
 {
     set->stage = SET_RELEASING;
     /* A set that AbortBackup could not close stays open until Release. */
-    bool is_closed = !set->opened || set->created || set->aborted;
-    if (is_closed)
+    if (!set_may_be_open(set))
         gate_leave(set);
     PB(Completion)
     completion = !set->has_writers ? PB_VALUE(COMPLETION, COMPLETION_NOT_NEEDED)
@@ -103,7 +102,7 @@ void set_end(struct set *set)
     if (requester->state != REQUESTER_READY) {
         requester_let_go(requester); /* it has no object yet, or is lost */
         set->stage = SET_LEAVING;
-        if (!set->opened) {
+        if (!set_may_be_open(set)) {
             gate_leave(set);
             answer_members(set);
         }
@@ -124,13 +123,14 @@ static void kill(struct set *set, const char *what)
                    error_advise(why, "VSS may need minutes to notice; see the Application event log."));
 }
 
-/* The call under way is lost. AbortBackup still gets through to a running asynchronous one. */
+/* The call under way is lost. AbortBackup still gets through to a running asynchronous one; behind a
+ * synchronous one it would only wait. */
 void set_end_overdue(struct set *set)
 {
     if (set->requester == NULL || set->requester->state != REQUESTER_READY)
         return;
     PB(Call__MethodCase) method = requester_busy_with(set->requester);
-    if (set->stage == SET_DRAINING && set_owes_abort(set) && method != PB_METHOD(ABORT_BACKUP)) {
+    if (set->stage == SET_DRAINING && set_owes_abort(set) && method_is_asynchronous(method)) {
         abort_backup(set);
         timer_set(set->broker, &set->timer, set->broker->config.abort_ms);
         return;
@@ -201,8 +201,9 @@ void set_member_left(struct set *set)
         return;
     /* Writers are frozen or were: what follows is short, and then owed to them. */
     if (set->freeze_begun)
-        return;
-    set_end(set);
+        set_answer_leaving(set);
+    else
+        set_end(set);
 }
 
 void set_lease_ended(struct set *set)
@@ -223,6 +224,8 @@ void set_stop(struct set *set)
         set_end(set);
     else if (!set->freeze_begun && set->stage <= SET_CREATING)
         set_fail(set, error_stopping(set->broker));
+    else
+        set_answer_leaving(set);
 }
 
 void set_stop_overdue(struct set *set)

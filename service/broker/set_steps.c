@@ -13,6 +13,8 @@
 
 enum {
     WRITERS_MAX = 4096,
+    EXCLUDED_MAX = 4096,
+    EXCLUDE_ATTEMPTS = 4, /* writers may come while they are counted, but not for ever */
     RETRY_MAX_MS = 5000
 };
 
@@ -130,33 +132,58 @@ static const PB(WriterStatus) * find_writer(const struct set *set, const char *n
     return NULL;
 }
 
-/* A writer can be excluded only before the metadata is gathered, by its id. A name that no table knows is
- * found in the metadata; then a fresh object excludes it. False: the set ends, for this or for good. */
-static bool check_excluded(struct set *set, struct job *job)
+static bool was_to_be_left_out(const struct set *set, const PB(WriterStatus) * writer, const char *name)
 {
-    struct broker *broker = set->broker;
-    for (size_t i = 0; i < job->wish->n_writers_excluded; i++) {
-        const char *name = job->wish->writers_excluded[i];
-        const PB(WriterStatus) *writer = find_writer(set, name);
-        if (writer == NULL) {
-            bool is_known = text_is_guid(name) || writer_known_class(name) != NULL || job->excluded_count > 0;
-            if (!is_known)
-                job_warn(job, "no writer to exclude is named \"%s\"", name);
+    return is_listed(set->excluded, set->excluded_count, writer->writer_id) ||
+           is_listed(set->excluded, set->excluded_count, writer->instance_id) || text_is_guid(name) ||
+           set->attempt >= EXCLUDE_ATTEMPTS;
+}
+
+/* By its class, with a fresh object. False: the set ends. */
+static bool exclude(struct set *set, struct job *job, const PB(WriterStatus) * writer)
+{
+    if (is_listed(job->excluded, job->excluded_count, writer->writer_id))
+        return true;
+    if (job->excluded == NULL)
+        job->excluded = arena_alloc(&job->arena, EXCLUDED_MAX * sizeof(*job->excluded));
+    char *id = arena_strdup(&job->arena, writer->writer_id);
+    if (job->excluded == NULL || id == NULL || job->excluded_count == EXCLUDED_MAX)
+        return set_no_memory(set);
+    job->excluded[job->excluded_count++] = id;
+    set->restart = true;
+    return true;
+}
+
+/* All writers that a name means. False: the set ends. */
+static bool exclude_named(struct set *set, struct job *job, const char *name)
+{
+    for (size_t i = 0; i < set->writers.count; i++) {
+        const PB(WriterStatus) *writer = set->writers.items[i];
+        if (!writer_is_named(writer, name))
             continue;
-        }
-        if (is_listed(set->excluded, set->excluded_count, writer->writer_id)) {
-            PB(Status) *status = status_make(&broker->arena, PB_CODE(INTERNAL), "WRITER_NOT_EXCLUDED",
+        if (was_to_be_left_out(set, writer, name)) {
+            PB(Status) *status = status_make(&set->broker->arena, PB_CODE(INTERNAL), "WRITER_NOT_EXCLUDED",
                                              "VSS did not leave out writer %s", writer->name);
             set_fail(set, error_advise(status, "Stop the service that hosts it, or do not exclude it."));
             return false;
         }
-        if (job->excluded == NULL)
-            job->excluded = arena_alloc(&job->arena, job->wish->n_writers_excluded * sizeof(*job->excluded));
-        char *id = arena_strdup(&job->arena, writer->writer_id);
-        if (job->excluded == NULL || id == NULL)
-            return set_no_memory(set);
-        job->excluded[job->excluded_count++] = id;
-        set->restart = true;
+        if (!exclude(set, job, writer))
+            return false;
+    }
+    return true;
+}
+
+/* A writer can be excluded only before the metadata is gathered, by its id. A name that no table knows is
+ * found in the metadata; then a fresh object excludes it. False: the set ends, for this or for good. */
+static bool check_excluded(struct set *set, struct job *job)
+{
+    for (size_t i = 0; i < job->wish->n_writers_excluded; i++) {
+        const char *name = job->wish->writers_excluded[i];
+        bool is_known = text_is_guid(name) || writer_known_class(name) != NULL || job->excluded_count > 0;
+        if (!is_known && find_writer(set, name) == NULL)
+            job_warn(job, "no writer to exclude is named \"%s\"", name);
+        if (!exclude_named(set, job, name))
+            return false;
     }
     if (set->restart)
         set_end(set);
@@ -260,8 +287,8 @@ static void wait_for_clearing(struct set *set)
     struct broker *broker = set->broker;
     if (!set->is_clearing)
         broker_log(broker, BROKER_LOG_WARNING, "VSS says that a snapshot set is being created; waiting");
-    set->is_clearing = true;
     set_enter_phase(set, PB_PHASE(WAITING_FOR_GATE));
+    set->is_clearing = true;
     timer_set(broker, &set->timer, set->retry_ms + random_below(broker, set->retry_ms / 4 + 1));
     set->retry_ms = set->retry_ms * 2 < RETRY_MAX_MS ? set->retry_ms * 2 : RETRY_MAX_MS;
 }
@@ -274,12 +301,13 @@ static bool on_started(void *subject, size_t index, const PB(CallReply) * reply)
         wait_for_clearing(set);
         return false;
     }
+    set->is_clearing = false;
+    set_enter_phase(set, PB_PHASE(ADDING_VOLUMES));
     PB(Status) *failure = reply_failure(set->broker, PB_METHOD(START_SNAPSHOT_SET), reply);
     if (failure != NULL) {
         set_call_failed(set, PB_METHOD(START_SNAPSHOT_SET), 0, failure);
         return false;
     }
-    set->is_clearing = false;
     gate_opened(set);
     if (reply->out_case == PB_OUT(START_SNAPSHOT_SET))
         (void)snprintf(set->set_id, sizeof set->set_id, "%s", reply->start_snapshot_set->set_id);
@@ -308,7 +336,14 @@ static bool on_added(void *subject, size_t index, const PB(CallReply) * reply)
     return set->volumes[index].snapshot_id != NULL || set_no_memory(set);
 }
 
-/* These two have no parameters; the moment of sending is what counts. */
+/* These have no parameters; the moment of sending is what counts. */
+static void note_start(void *subject, size_t index, ProtobufCMessage *parameters)
+{
+    (void)index;
+    (void)parameters;
+    ((struct set *)subject)->starting = true;
+}
+
 static void note_prepare(void *subject, size_t index, ProtobufCMessage *parameters)
 {
     (void)index;
@@ -348,7 +383,10 @@ static bool after_prepare(void *subject)
 
 static bool after_create(void *subject)
 {
-    ((struct set *)subject)->status_after = PB_METHOD(DO_SNAPSHOT_SET);
+    struct set *set = subject;
+    set->status_after = PB_METHOD(DO_SNAPSHOT_SET);
+    if (!set->has_writers)
+        gate_leave(set);
     return true;
 }
 
@@ -397,7 +435,14 @@ static bool on_status(void *subject, size_t index, const PB(CallReply) * reply)
 
 static bool on_statuses(void *subject)
 {
-    return set_judge_writers(subject);
+    struct set *set = subject;
+    if (!set_judge_writers(set))
+        return false;
+    /* Not before: the AbortBackup that a failed writer costs reaches every writer of the machine, and would
+     * hit the set that is being made next. */
+    if (set->status_after == PB_METHOD(DO_SNAPSHOT_SET))
+        gate_leave(set);
+    return true;
 }
 
 /* Each time anew: what GatherWriterStatus found belongs to the step before. */
@@ -450,7 +495,7 @@ const struct step set_steps_open[] = {
 };
 
 const struct step set_steps_create[] = {
-    {PB_METHOD(START_SNAPSHOT_SET), PB_PHASE(ADDING_VOLUMES), LIMIT_CALL, NULL, NULL, on_started, NULL, true},
+    {PB_METHOD(START_SNAPSHOT_SET), PB_PHASE(ADDING_VOLUMES), LIMIT_CALL, NULL, note_start, on_started, NULL, true},
     {PB_METHOD(ADD_TO_SNAPSHOT_SET), PB_PHASE(ADDING_VOLUMES), LIMIT_CALL, count_volumes, fill_add, on_added, NULL, false},
     {PB_METHOD(PREPARE_FOR_BACKUP), PB_PHASE(PREPARING), LIMIT_PREPARE, if_writers, note_prepare, NULL, after_prepare, false},
     WRITER_STATUS(PB_PHASE(PREPARING)),

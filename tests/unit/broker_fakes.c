@@ -78,11 +78,12 @@ static unsigned present_writers(const struct world *world, unsigned indices[WRIT
     return count;
 }
 
-static void disable_writers(struct world *world, char *const *ids, size_t count)
+static void disable_writers(struct world *world, char *const *ids, size_t count,
+                            const char *const known[WRITERS])
 {
     for (size_t i = 0; i < count; i++) {
         for (unsigned j = 0; j < WRITERS; j++) {
-            if (strcmp(ids[i], writer_classes[j]) == 0)
+            if (strcmp(ids[i], known[j]) == 0)
                 world->writers_disabled |= 1u << j;
         }
     }
@@ -133,7 +134,11 @@ static void note_step(struct world *world, struct fake_requester *requester, con
         break;
     case PB_METHOD(DISABLE_WRITER_CLASSES):
         disable_writers(world, call->disable_writer_classes->writer_ids,
-                        call->disable_writer_classes->n_writer_ids);
+                        call->disable_writer_classes->n_writer_ids, writer_classes);
+        break;
+    case PB_METHOD(DISABLE_WRITER_INSTANCES):
+        disable_writers(world, call->disable_writer_instances->instance_ids,
+                        call->disable_writer_instances->n_instance_ids, writer_instances);
         break;
     case PB_METHOD(GATHER_WRITER_METADATA):
     case PB_METHOD(PREPARE_FOR_BACKUP):
@@ -195,6 +200,8 @@ static void answer_writers(struct world *world, const struct fake_requester *req
         break;
     case PB_METHOD(GET_WRITER_METADATA):
         fill_identity(&out->status, present[call->get_writer_metadata->index]);
+        if (world->all_one_name)
+            out->status.name = (char *)(uintptr_t)writer_names[WRITERS - 1];
         out->components[0] = out->components[1] = &out->component;
         out->writer.status = &out->status;
         out->writer.components = out->components;

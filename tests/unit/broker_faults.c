@@ -107,7 +107,9 @@ static void test_cancelled(void **state)
         uint32_t cancel = client_cancel(world, client, id);
         world_run(world);
         assert_true(client_final(client, cancel)->cancel_reply->found);
-        if (points[i].method == PB_METHOD(DO_SNAPSHOT_SET) || !is_async(points[i].method))
+        if (points[i].is_created && points[i].method != PB_METHOD(DO_SNAPSHOT_SET))
+            assert_non_null(client_final(client, id)); /* what is owed to VSS needs the client no more */
+        else if (points[i].method == PB_METHOD(DO_SNAPSHOT_SET) || !is_async(points[i].method))
             assert_null(client_final(client, id)); /* the reply waits for the duties */
         client_cancel(world, client, id);          /* once more changes nothing */
         resume_all(world);
@@ -377,6 +379,93 @@ static void test_requester_refuses(void **state)
     world_end(world);
 }
 
+/* Cancelled inside DoSnapshotSet, or the service stopped: the reply comes when that has ended, not after
+ * what may still hang behind it. */
+static void test_answered_after_the_freeze(void **state)
+{
+    (void)state;
+    for (int round = 0; round < 2; round++) {
+        struct world *world = world_new();
+        struct peer *client = client_connect(world, NULL, USER_RIGHTS);
+        world_rule(world, PB_METHOD(DO_SNAPSHOT_SET), 1, ACT_HANG, 0);
+        world_rule(world, PB_METHOD(GATHER_WRITER_STATUS), 2, ACT_HANG, 0);
+        uint32_t id = client_snapshot(world, client, "C:");
+        world_run(world);
+        if (round == 0)
+            client_cancel(world, client, id);
+        else
+            broker_stop(world->broker);
+        world_run(world);
+        assert_null(client_final(client, id));
+        requester_resume(world, world_hanging(world, PB_METHOD(DO_SNAPSHOT_SET)));
+        assert_non_null(world_hanging(world, PB_METHOD(GATHER_WRITER_STATUS)));
+        assert_string_equal(client_status(client, id)->reason, round == 0 ? "CANCELLED" : "SHUTTING_DOWN");
+        resume_all(world);
+        assert_int_equal(world_calls(world, PB_METHOD(BACKUP_COMPLETE)), 1);
+        world_end(world);
+    }
+}
+
+/* AbortBackup reaches all writers: the next set must not have begun when a failed writer costs one. */
+static void test_gate_waits_for_the_judgement(void **state)
+{
+    (void)state;
+    struct world *world = world_new();
+    struct peer *client = client_connect(world, NULL, USER_RIGHTS);
+    world_writer_fails(world, 1, PB_METHOD(DO_SNAPSHOT_SET), 9, 0x800423F2u);
+    world_rule(world, PB_METHOD(GATHER_WRITER_STATUS), 2, ACT_HANG, 0);
+    world_rule(world, PB_METHOD(ABORT_BACKUP), 1, ACT_HANG, 0);
+    uint32_t id = client_snapshot(world, client, "C:");
+    uint32_t next = client_snapshot(world, client, "D:");
+    world_run(world);
+    assert_int_equal(world_calls(world, PB_METHOD(START_SNAPSHOT_SET)), 1);
+    requester_resume(world, world_hanging(world, PB_METHOD(GATHER_WRITER_STATUS)));
+    assert_non_null(world_hanging(world, PB_METHOD(ABORT_BACKUP)));
+    assert_int_equal(world_calls(world, PB_METHOD(START_SNAPSHOT_SET)), 1);
+    world->writer_rules_count = 0;
+    requester_resume(world, world_hanging(world, PB_METHOD(ABORT_BACKUP)));
+    assert_string_equal(client_status(client, id)->reason, "WRITER_FAILED");
+    (void)client_snapshot_reply(client, next);
+    world_end(world);
+}
+
+/* A StartSnapshotSet that hung may have opened a set: what follows waits for ours, not for a foreign one. */
+static void test_killed_in_start(void **state)
+{
+    (void)state;
+    struct world *world = world_new();
+    world->rundown_ms = 300 * 1000;
+    struct peer *client = client_connect(world, NULL, USER_RIGHTS);
+    world_rule(world, PB_METHOD(START_SNAPSHOT_SET), 1, ACT_STUCK, 0);
+    uint32_t id = client_snapshot(world, client, "C:");
+    uint32_t next = client_snapshot(world, client, "D:");
+    world_advance(world, 1000);
+    world->creator = 1;
+    world_advance(world, 70 * 1000);
+    assert_string_equal(client_status(client, id)->reason, "PHASE_TIMEOUT");
+    assert_true(world->requesters[0].is_killed);
+    assert_int_equal(client_progress(client, next)->waiting_for, PB_VALUE(WAITING_FOR, WAITING_FOR_RUNDOWN));
+    world_advance(world, 300 * 1000);
+    (void)client_snapshot_reply(client, next);
+    world_end(world);
+}
+
+/* Nothing reaches a process whose synchronous call hangs: it is killed at that call's limit. */
+static void test_cancelled_call_never_returns(void **state)
+{
+    (void)state;
+    struct world *world = world_new();
+    struct peer *client = client_connect(world, NULL, USER_RIGHTS);
+    world_rule(world, PB_METHOD(ADD_TO_SNAPSHOT_SET), 1, ACT_STUCK, 0);
+    uint32_t id = client_snapshot(world, client, "C:");
+    world_advance(world, 1000);
+    client_cancel(world, client, id);
+    world_advance(world, 60 * 1000);
+    assert_true(world->requesters[0].is_killed);
+    assert_string_equal(client_status(client, id)->reason, "CANCELLED");
+    world_end(world);
+}
+
 /* Only VSS_S_ASYNC_FINISHED is success; every other word of QueryStatus ends the set, with an abort where
  * it is owed. */
 static void test_only_finished_is_success(void **state)
@@ -440,6 +529,10 @@ int main(void)
         cmocka_unit_test(test_each_call_fails),
         cmocka_unit_test(test_requester_refuses),
         cmocka_unit_test(test_only_finished_is_success),
+        cmocka_unit_test(test_answered_after_the_freeze),
+        cmocka_unit_test(test_gate_waits_for_the_judgement),
+        cmocka_unit_test(test_killed_in_start),
+        cmocka_unit_test(test_cancelled_call_never_returns),
         cmocka_unit_test(test_result_is_lost),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

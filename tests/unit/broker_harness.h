@@ -118,6 +118,7 @@ struct world {
     struct writer_rule writer_rules[MAX_RULES];
     size_t writer_rules_count;
     unsigned writers_disabled; /* bits */
+    bool all_one_name;         /* all writers have the name of the last */
     size_t statuses;           /* Status frames seen */
     uint64_t random_state;
     bool has_stopped;

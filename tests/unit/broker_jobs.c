@@ -436,10 +436,33 @@ static void test_excluded_writers(void **state)
     struct peer *client = client_connect(world, NULL, USER_RIGHTS);
     uint32_t id = client_create(world, client, &wish);
     world_run(world);
-    (void)client_snapshot_reply(client, id); /* an instance: by its class, in the second attempt */
+    assert_int_equal(client_snapshot_reply(client, id)->n_writers, 2);
+    assert_int_equal(client_snapshot_reply(client, id)->attempts, 1);
+    /* An instance that stays is no reason to leave out its whole class. */
+    world_rule(world, PB_METHOD(DISABLE_WRITER_INSTANCES), 0, ACT_FAIL, 0);
+    assert_string_equal(refused(world, &wish)->reason, "WRITER_NOT_EXCLUDED");
+    world_clear_rules(world);
     world_rule(world, PB_METHOD(DISABLE_WRITER_CLASSES), 0, ACT_FAIL, 0);
     names[0] = (char *)(uintptr_t) "SqlServerWriter";
     assert_string_equal(refused(world, &wish)->reason, "WRITER_NOT_EXCLUDED");
+    world_end(world);
+}
+
+/* A name may mean several classes: all go in one pass. And names that mean the same are harmless. */
+static void test_excluded_by_one_name(void **state)
+{
+    (void)state;
+    struct world *world = world_new();
+    PB(CreateSnapshot) wish = make_wish();
+    world->all_one_name = true;
+    char *names[] = {(char *)(uintptr_t) "Acme Writer"};
+    wish.writers_excluded = names;
+    wish.n_writers_excluded = 1;
+    struct peer *client = client_connect(world, NULL, USER_RIGHTS);
+    uint32_t id = client_create(world, client, &wish);
+    world_run(world);
+    assert_int_equal(client_snapshot_reply(client, id)->n_writers, 0);
+    assert_int_equal(client_snapshot_reply(client, id)->attempts, 2);
     world_end(world);
 }
 
@@ -745,6 +768,56 @@ static void test_finish_is_stopped(void **state)
     }
 }
 
+/* What a client calls itself cannot look like a line of the service's log. */
+static void test_log_lines_stay_whole(void **state)
+{
+    (void)state;
+    struct world *world = world_new();
+    PB(CreateSnapshot) wish = make_wish();
+    wish.purpose = (char *)(uintptr_t) "nightly\r\n12:00 all is well\x7f";
+    struct peer *client = client_connect(world, NULL, USER_RIGHTS);
+    uint32_t id = client_create(world, client, &wish);
+    world_run(world);
+    (void)client_snapshot_reply(client, id);
+    assert_non_null(strstr(world->log, "nightly  12:00 all is well "));
+    world_end(world);
+}
+
+/* An open COPY backup holds up other programs' own. */
+static void test_complete_within_only_shortens(void **state)
+{
+    (void)state;
+    struct world *world = world_new();
+    PB(CreateSnapshot) wish = make_wish();
+    wish.complete_within_ms = 24 * 3600 * 1000;
+    struct peer *client = client_connect(world, NULL, USER_RIGHTS);
+    uint32_t id = client_create(world, client, &wish);
+    world_run(world);
+    (void)client_snapshot_reply(client, id);
+    world_advance(world, 3600 * 1000 - 1);
+    assert_int_equal(world_calls(world, PB_METHOD(BACKUP_COMPLETE)), 0);
+    world_advance(world, 1);
+    assert_int_equal(world_calls(world, PB_METHOD(BACKUP_COMPLETE)), 1);
+    world_end(world);
+}
+
+/* The only one there waits for nobody. */
+static void test_first_progress(void **state)
+{
+    (void)state;
+    struct world *world = world_new();
+    struct peer *client = client_connect(world, NULL, USER_RIGHTS);
+    uint32_t id = client_snapshot(world, client, "C:");
+    world_run(world);
+    for (size_t i = 0; i < client->frames_count; i++) {
+        if (client->frames[i]->id == id && client->frames[i]->body_case == PB_BODY(PROGRESS))
+            assert_int_equal(client->frames[i]->progress->waiting_for,
+                             PB_VALUE(WAITING_FOR, WAITING_FOR_NOTHING));
+    }
+    (void)client_snapshot_reply(client, id);
+    world_end(world);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -761,6 +834,10 @@ int main(void)
         cmocka_unit_test(test_unknown_writer_fails),
         cmocka_unit_test(test_required_writer),
         cmocka_unit_test(test_excluded_writers),
+        cmocka_unit_test(test_excluded_by_one_name),
+        cmocka_unit_test(test_log_lines_stay_whole),
+        cmocka_unit_test(test_complete_within_only_shortens),
+        cmocka_unit_test(test_first_progress),
         cmocka_unit_test(test_full_backup),
         cmocka_unit_test(test_copy_is_always_completed),
         cmocka_unit_test(test_complete_within),
