@@ -203,6 +203,21 @@ static PB(Status) * resolve_names(struct job *job, enum scope *scopes)
     return NULL;
 }
 
+/* The path names its volume by GUID; the mount point lies below one of that volume's names. */
+static bool is_below_guid_path(const struct volume_table *table, const char *mount_point, const char *path)
+{
+    for (size_t i = 0; i < table->count; i++) {
+        const struct volume *volume = &table->volumes[i];
+        const char *path_rest = path_behind(path, volume->guid_path);
+        for (size_t j = 0; path_rest != NULL && j < volume->names_count; j++) {
+            const char *mount_rest = path_behind(mount_point, volume->names[j]);
+            if (mount_rest != NULL && (path_rest[0] == '\0' || path_is_below(mount_rest, path_rest)))
+                return true;
+        }
+    }
+    return false;
+}
+
 static bool is_in_scope(const struct job *job, const enum scope *scopes, const char *mount_point)
 {
     const struct volume_table *table = &job->request.broker->volumes;
@@ -210,6 +225,8 @@ static bool is_in_scope(const struct job *job, const enum scope *scopes, const c
         const char *path = job->wish->paths[i];
         bool is_prefixed = strncmp(path, "\\\\?\\", 4) == 0 && path[4] != '\0' && path[5] == ':';
         if (path_is_below(mount_point, is_prefixed ? path + 4 : path))
+            return true;
+        if (is_below_guid_path(table, mount_point, path))
             return true;
     }
     for (size_t i = 0; i < table->count; i++) {
@@ -229,6 +246,10 @@ bool job_adds_uncovered(struct job *job, const char *path, const char *reason)
         return false;
     if (job->uncovered_count == UNCOVERED_MAX)
         return true;
+    for (size_t i = 0; i < job->uncovered_count; i++) {
+        if (text_equal(job->uncovered[i]->path, path))
+            return true;
+    }
     bool is_last = job->uncovered_count == UNCOVERED_MAX - 1;
     PB(Uncovered) *uncovered = MESSAGE_NEW(&job->arena, uncovered);
     if (uncovered == NULL)

@@ -151,6 +151,11 @@ bool path_is_below(const char *path, const char *root)
     return is_slash(root[strlen(root) - 1]) || *behind == '\0' || is_slash(*behind);
 }
 
+const char *path_behind(const char *path, const char *root)
+{
+    return path_is_below(path, root) ? behind_root(path, root) : NULL;
+}
+
 static bool is_letter(char c)
 {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');

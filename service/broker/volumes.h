@@ -54,5 +54,7 @@ const struct volume *volumes_resolve(const struct volume_table *table, const cha
                                      enum volume_name_kind kind, const char **reason, const char **message);
 /* `path` lies below the directory `root`, or is it. Without regard to case. */
 bool path_is_below(const char *path, const char *root);
+/* What `path` has behind `root`; NULL if it is not below. */
+const char *path_behind(const char *path, const char *root);
 
 #endif

@@ -187,6 +187,21 @@ static void test_paths_and_mounted(void **state)
     assert_int_equal(final->snapshot_reply->n_volumes, 3);
     assert_int_equal(final->snapshot_reply->n_uncovered, 0);
     assert_int_equal(final->snapshot_reply->n_map, 4); /* D: has two names */
+    /* The same where the path names its volume by GUID, with and without a backslash behind. */
+    static const char *const by_guid[] = {"\\\\?\\Volume{00000000-0000-0000-0000-00000000000c}\\mnt",
+                                          "\\\\?\\Volume{00000000-0000-0000-0000-00000000000c}\\",
+                                          "\\\\?\\Volume{00000000-0000-0000-0000-00000000000d}\\deep"};
+    for (size_t i = 0; i < 3; i++) {
+        paths[0] = (char *)(uintptr_t)by_guid[i];
+        wish.n_paths = 1;
+        wish.include_mounted = false;
+        final = take(world, &wish);
+        assert_int_equal(final->snapshot_reply->n_uncovered, i < 2 ? 2 : 1);
+        wish.include_mounted = true;
+        final = take(world, &wish);
+        assert_int_equal(final->snapshot_reply->n_volumes, i < 2 ? 3 : 2);
+        assert_int_equal(final->snapshot_reply->n_uncovered, 0);
+    }
     /* Below this path nothing is mounted. */
     wish.n_paths = 1;
     paths[0] = (char *)(uintptr_t) "C:\\Users";
