@@ -50,22 +50,29 @@ static bool is_asked_for(const struct asker *asker, const PB(Writer) * writer)
            (writer->status != NULL && writer_is_named(writer->status, asker->writer));
 }
 
-/* One writer per frame, as the reader takes them. False: the rest has to wait. */
-static bool send_writers(struct asker *asker)
+enum sending {
+    SENT,
+    SENT_PARTLY, /* the rest has to wait */
+    NOT_SENT
+};
+
+/* One writer per frame, as the reader takes them. */
+static enum sending send_writers(struct asker *asker)
 {
     for (; asker->next < asker->listing->count; asker->next++) {
         PB(Writer) writer = *(const PB(Writer) *)asker->listing->items[asker->next];
         if (!is_asked_for(asker, &writer))
             continue;
         if (!connection_has_room(asker->request.connection))
-            return false;
+            return SENT_PARTLY;
         if (!asker->with_components)
             writer.n_components = 0;
         PB(Envelope) envelope = ENVELOPE(WRITER, .writer = &writer);
-        request_stream(&asker->request, &envelope);
+        if (!request_stream(&asker->request, &envelope))
+            return NOT_SENT;
         asker->sent++;
     }
-    return true;
+    return SENT;
 }
 
 static void asker_continue(struct inventory *inventory, struct asker *asker)
@@ -77,10 +84,16 @@ static void asker_continue(struct inventory *inventory, struct asker *asker)
     PB(WritersReply) writers = SHADOWPIPE__V1__WRITERS_REPLY__INIT;
     PB(VolumesReply) volumes = SHADOWPIPE__V1__VOLUMES_REPLY__INIT;
     PB(ProvidersReply) providers = SHADOWPIPE__V1__PROVIDERS_REPLY__INIT;
+    enum sending sending = inventory->kind == INVENTORY_WRITERS ? send_writers(asker) : SENT;
+    if (sending == SENT_PARTLY)
+        return;
+    if (sending == NOT_SENT) { /* a list with a gap would look whole */
+        request_fail(&asker->request, NULL);
+        asker_free(asker);
+        return;
+    }
     switch (inventory->kind) {
     case INVENTORY_WRITERS:
-        if (!send_writers(asker))
-            return;
         writers.count = asker->sent;
         writers.age_ms = age_ms;
         envelope.body_case = PB_BODY(WRITERS_REPLY);

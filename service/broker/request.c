@@ -76,12 +76,12 @@ void request_progress(struct request *request, PB(Progress) * progress)
     connection_send(request->connection, &envelope);
 }
 
-void request_stream(struct request *request, PB(Envelope) * envelope)
+bool request_stream(struct request *request, PB(Envelope) * envelope)
 {
     if (request->connection == NULL)
-        return;
+        return false;
     envelope->id = request->id;
-    connection_send(request->connection, envelope);
+    return connection_send(request->connection, envelope);
 }
 
 struct request *request_find(struct connection *connection, uint32_t id)

@@ -36,8 +36,8 @@ void request_reply(struct request *request, PB(Envelope) * envelope);
 void request_fail(struct request *request, PB(Status) * status);
 /* Not final; left out when the client does not read. */
 void request_progress(struct request *request, PB(Progress) * progress);
-/* Not final, and never left out: ask connection_has_room first. */
-void request_stream(struct request *request, PB(Envelope) * envelope);
+/* Not final, and never left out: ask connection_has_room first. False: it could not be sent. */
+bool request_stream(struct request *request, PB(Envelope) * envelope);
 
 struct request *request_find(struct connection *connection, uint32_t id);
 /* The connection ends. */

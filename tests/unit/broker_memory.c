@@ -59,6 +59,17 @@ static bool is_answered(struct peer *peer, uint32_t id)
     return client_final(peer, id) != NULL || !peer->is_open;
 }
 
+/* The count is that of the writers that came. */
+static void check_list_is_whole(struct peer *peer, uint32_t id)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < peer->frames_count; i++)
+        count += peer->frames[i]->id == id && peer->frames[i]->body_case == PB_BODY(WRITER);
+    const PB(Envelope) * final = client_final(peer, id);
+    if (final != NULL && final->body_case == PB_BODY(WRITERS_REPLY))
+        assert_int_equal(final->writers_reply->count, count);
+}
+
 /* A snapshot and its end while an allocation fails; then another client's, with memory. True: all went
  * through before the failure came. */
 static bool live_through(size_t at, size_t count)
@@ -91,6 +102,7 @@ static bool live_through(size_t at, size_t count)
     assert_true(finish == 0 || is_answered(client, finish));
     for (int i = 0; i < 2; i++)
         assert_true(is_answered(lister, asked[i]));
+    check_list_is_whole(lister, asked[0]);
     struct peer *other = client_connect(world, NULL, USER_RIGHTS);
     uint32_t next = client_snapshot(world, other, "C:");
     world_advance(world, 10000);
