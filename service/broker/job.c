@@ -134,9 +134,12 @@ static PB(Status) * deadline_failure(struct job *job)
         return queue_timeout(job);
     const struct requester *requester = job->set->requester;
     PB(Call__MethodCase) method = requester != NULL ? requester_busy_with(requester) : PB_METHOD(_NOT_SET);
-    PB(Status) *status = error_deadline(broker, broker->now_ms - job->request.arrived_ms,
-                                        method != PB_METHOD(_NOT_SET) ? method_name(method)
-                                                                      : "a requester process starts or ends");
+    const char *doing = "a requester process started or ended";
+    if (method != PB_METHOD(_NOT_SET))
+        doing = text_format(&broker->arena, "%s was under way", method_name(method));
+    if (doing == NULL)
+        return NULL;
+    PB(Status) *status = error_deadline(broker, broker->now_ms - job->request.arrived_ms, doing);
     if (status != NULL) {
         status->phase = job->set->phase;
         if (method != PB_METHOD(_NOT_SET))

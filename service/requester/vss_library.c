@@ -37,7 +37,7 @@ static HMODULE load(const wchar_t *path, struct ready_failure *failure)
         UINT length = GetSystemDirectoryW(system_path, MAX_PATH);
         if (length == 0 || length >= MAX_PATH) {
             set_failure(failure, HRESULT_FROM_WIN32(GetLastError()), "GetSystemDirectory",
-                        "The system directory has no name.");
+                        "the system directory has no name");
             return NULL;
         }
         wcscat(system_path, L"\\vssapi.dll");
@@ -61,7 +61,7 @@ static FARPROC find(HMODULE module, const char *name, const char *other_name, st
     }
     if (function == NULL && SUCCEEDED(failure->hresult)) {
         char message[sizeof failure->message];
-        snprintf(message, sizeof message, "The VSS library has no function %s: it is not vssapi.dll.", name);
+        snprintf(message, sizeof message, "the library has no function %s: it is not vssapi.dll", name);
         set_failure(failure, HRESULT_FROM_WIN32(ERROR_PROC_NOT_FOUND), "GetProcAddress", message);
     }
     return function;
@@ -98,7 +98,7 @@ bool vss_library_load(struct vss_library *library, const wchar_t *path, bool mus
     library->simulated = GetProcAddress(module, "ShadowpipeSimulatorVersion") != NULL;
     if (SUCCEEDED(failure->hresult) && must_be_simulator && !library->simulated) {
         set_failure(failure, E_ACCESSDENIED, "LoadLibraryEx",
-                    "The service was told to use the simulator, and this VSS library is not the simulator.");
+                    "the service was told to use the simulator, and this library is another one");
     }
     if (FAILED(failure->hresult)) {
         memset(library, 0, sizeof *library);

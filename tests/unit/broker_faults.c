@@ -142,6 +142,7 @@ static void test_request_expires(void **state)
         const PB(Status) *status = client_status(client, id);
         assert_int_equal(status->code, PB_CODE(DEADLINE_EXCEEDED));
         assert_string_equal(status->reason, "DEADLINE");
+        assert_non_null(strstr(status->message, "was under way"));
         assert_string_equal(status->method, method_name(points[i].method));
         resume_all(world);
         check_duties(world, &points[i], points[i].is_created);
