@@ -13,6 +13,9 @@ from harness.wine import wait_until, windows_path
 PACKAGE_FOLDER = wine.BUILD / "package"
 CONFIGURATION = r"HKLM\SOFTWARE\Shadowpipe"
 SERVICE_KEY = r"HKLM\SYSTEM\CurrentControlSet\Services\Shadowpipe"
+EVENT_KEY = r"HKLM\SYSTEM\CurrentControlSet\Services\EventLog\Application\Shadowpipe"
+WINDOWS_KEY = r"HKLM\SOFTWARE\Microsoft\Windows NT\CurrentVersion"
+STOP_MS = (180 + 35) * 1000  # StopAllMs and what the service may take after it
 ENVIRONMENT_KEY = r"HKLM\SYSTEM\CurrentControlSet\Control\Session Manager\Environment"
 UNINSTALL_KEY = r"HKLM\SOFTWARE\Microsoft\Windows\CurrentVersion\Uninstall"
 PROGRAM_FOLDER = "drive_c/Program Files/Shadowpipe"
@@ -78,6 +81,23 @@ def test_installed_service_answers_and_is_described(prefix, installed):
     assert "Shadowpipe" in uninstall and "The Shadowpipe authors" in uninstall
 
 
+def test_installed_service_has_its_event_source_and_completes_its_registration(prefix, installed):
+    source = registry(prefix, EVENT_KEY)
+    assert r"C:\Program Files\Shadowpipe\shadowpiped.exe" in source and "TypesSupported" in source
+    wait_until(lambda: f"PreshutdownTimeout    REG_DWORD    {STOP_MS:#x}" in registry(prefix, SERVICE_KEY),
+               lambda: f"the running service sets its limit at a shutdown: {registry(prefix, SERVICE_KEY)}")
+
+
+def test_windows_before_10_is_refused(prefix, package):
+    value = "CurrentMajorVersionNumber"
+    assert prefix.run(["reg", "delete", WINDOWS_KEY, "/v", value, "/f"]).returncode == 0
+    try:
+        assert msiexec(prefix, "/i", package) != 0
+        assert service_state(prefix) is None
+    finally:
+        prefix.run(["reg", "add", WINDOWS_KEY, "/v", value, "/t", "REG_DWORD", "/d", "10", "/f"])
+
+
 def test_command_line_is_found_on_the_path(prefix, installed):
     path = registry(prefix, ENVIRONMENT_KEY, "/v", "PATH")
     assert path.rstrip().endswith("C:\\Program Files\\Shadowpipe\\")
@@ -104,5 +124,6 @@ def test_removal_of_the_running_service_leaves_nothing(prefix, installed):
     wait_until(lambda: not prefix.processes("shadowpiped.exe"), "its processes end")
     assert not (prefix.path / PROGRAM_FOLDER).exists()
     assert registry(prefix, SERVICE_KEY) is None
+    assert registry(prefix, EVENT_KEY) is None
     assert "Shadowpipe" not in registry(prefix, ENVIRONMENT_KEY, "/v", "PATH")
     assert "Shadowpipe" not in (registry(prefix, UNINSTALL_KEY, "/s") or "")
