@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""`./dev demo`: a busy volume is copied twice, plainly and from an application-consistent snapshot, and both are checked.
+"""`./dev demo`: a busy volume is copied twice, plainly and from an application-consistent snapshot. Both are checked.
 
 Volume S: is filled with real files of this machine. A program holds one file open without sharing, another (churn)
 keeps rewriting two files that must always agree, and takes part in VSS as a writer. Then, while that goes on:
@@ -38,8 +38,6 @@ UNICODE = {
 LOCKED = "Mail/mailbox.pst"
 HOOK, WRITER = "demo", "Ledger Writer"
 XCOPY = ["/E", "/I", "/H", "/Y", "/C"]
-SERVICE = "Shadowpipe"
-KEY = r"HKLM\SOFTWARE\Shadowpipe"
 
 
 class Failure(Exception):
@@ -55,19 +53,22 @@ def claim(condition, what):
 
 # ---- the volume ----------------------------------------------------------------------------------------------------
 
+def is_possible(path):
+    """Readable, of modest size, and with a name that Windows can have."""
+    if any(c in '<>:"|?*\\' or ord(c) < 32 for c in str(path)) or str(path).endswith((".", " ")):
+        return False
+    return path.is_file() and not path.is_symlink() and os.access(path, os.R_OK) and path.stat().st_size <= LARGEST
+
+
 def real_files():
-    """Files of the machine that any Windows program could hold: readable, and with names that Windows has."""
     for source in SOURCES:
         for folder, folders, names in os.walk(source):
             folders.sort()
             seen = set()
             for name in sorted(names):
                 path = pathlib.Path(folder, name)
-                bad = any(c in '<>:"|?*\\' or ord(c) < 32 for c in str(path)) or str(path).endswith((".", " "))
-                if bad or name.lower() in seen or not path.is_file() or path.is_symlink() or not os.access(path, os.R_OK):
-                    continue
-                seen.add(name.lower())
-                if path.stat().st_size <= LARGEST:
+                if name.lower() not in seen and is_possible(path):
+                    seen.add(name.lower())
                     yield path
 
 
@@ -144,8 +145,7 @@ class Demo:
         """As an administrator does it, but for the library: the simulator stands in for Windows' own."""
         self.machine = simulator.Machine(PREFIX / "drive_c" / "simulator")
         self.prefix.set_system_variables(self.machine.environment)
-        self.run("reg", "add", KEY, "/v", "VssLibrary", "/d", windows_path(wine.SIMULATOR_DLL), "/f",
-                 what="the registry takes VssLibrary")
+        self.prefix.set_registry(wine.PRODUCT_KEY, "VssLibrary", windows_path(wine.SIMULATOR_DLL))
         self.run(wine.SERVICE_EXE, "install", what="shadowpiped install")
         self.run(wine.SERVICE_EXE, "start", what="shadowpiped start", stdout=subprocess.DEVNULL,
                  stderr=subprocess.DEVNULL)
@@ -242,6 +242,7 @@ def show_copies(plain, snapshot, manifest):
         ("the pair of ledgers", *("agrees" if c.pair_agrees else "TORN" for c in (plain, snapshot))),
         ("Unicode names", *(f"{c.unicode} of {len(UNICODE)}" for c in (plain, snapshot))),
         ("equal to the freeze", "-", f"{snapshot.equal} of {len(manifest)}, by SHA-256"),
+        ("exit code", str(plain.exit_code), str(snapshot.exit_code)),
         ("took", *(f"{c.seconds:.1f} s" for c in (plain, snapshot))),
     ]
     for name, first, second in rows:
@@ -278,8 +279,8 @@ def demonstrate(demo):
 def main():
     began = time.monotonic()
     say("Shadowpipe: an application-consistent snapshot through the whole product, next to a plain copy.")
-    say("The .exe files are the real ones, the service is installed and started. VSS is SIMULATED here, because this is")
-    say("Wine and not Windows; on Windows the same files use the real VSS.")
+    say("The .exe files are the real ones, and the service is installed. VSS is SIMULATED here, because this is Wine and not")
+    say("Windows; on Windows the same files use the real VSS.")
     say()
     try:
         with Demo() as demo:
@@ -287,7 +288,7 @@ def main():
     except Failure as failure:
         say(f"NOT AS CLAIMED: {failure}")
         return 1
-    say(f"All as claimed. {time.monotonic() - began:.0f} s in all; the service was stopped and removed, nothing is left.")
+    say(f"All as claimed, in {time.monotonic() - began:.0f} s. The service was stopped and removed, and nothing is left.")
     return 0
 
 

@@ -144,14 +144,12 @@ def new_service(prefix, folder, machine, request):
 @pytest.fixture
 def registry(prefix):
     """Sets REG_DWORDs of the service's configuration, for services started after that."""
-    key = r"HKLM\SOFTWARE\Shadowpipe"
-
     def set_values(**values):
         for name, value in values.items():
-            assert prefix.run(["reg", "add", key, "/v", name, "/t", "REG_DWORD", "/d", value, "/f"]).returncode == 0
+            prefix.set_registry(wine.PRODUCT_KEY, name, value)
 
     yield set_values
-    prefix.run(["reg", "delete", key, "/f"])
+    prefix.delete_registry(wine.PRODUCT_KEY)
 
 
 @pytest.fixture

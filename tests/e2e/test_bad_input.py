@@ -4,7 +4,7 @@ import subprocess
 import pytest
 
 from harness import wine, wire
-from harness.wine import wait_until, windows_path
+from harness.service import run_client
 
 # what is asked for: the code, and a word that the message must hold
 BAD = {
@@ -66,7 +66,6 @@ def test_command_line_says_what_is_wrong(run, volumes, volume):
 
 def test_no_service(prefix, new_service):
     service = new_service()  # never started
-    from harness.service import run_client
     done = run_client(prefix, service, "status")
     assert done.returncode == 3
     assert "service" in done.stderr.lower()

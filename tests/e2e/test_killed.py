@@ -1,11 +1,12 @@
 """Deaths: of the client, the requester and the service, in each phase."""
-import subprocess
+import os
 import time
 
 import pytest
 
-from harness import wine, wire
 from harness import service as services
+from harness import wine, wire
+from harness.simulator import Machine
 from harness.wine import wait_until
 
 SLOW = 2500  # ms: a phase is stretched this much, so that the kill falls into it
@@ -106,9 +107,9 @@ def test_requester_killed_and_windows_takes_its_time(prefix, new_service, new_br
     waiting = []
     for phase in IN_THE_GATE:
         (folder / phase).mkdir()
-        machine = simulated(folder / phase)
+        machine = Machine(folder / phase)
         machine.scenario(scenario(phase, rundown_ms))
-        service = services.Service(prefix, folder / phase, machine, f"rundown-{phase}-{wine.os.getpid()}").start()
+        service = services.Service(prefix, folder / phase, machine, f"rundown-{phase}-{os.getpid()}").start()
         bridge = new_bridge()
         victim = wire.Client(bridge.connect(service.pipe), "victim")
         reach(victim, phase, pb)
@@ -135,11 +136,6 @@ def test_requester_killed_and_windows_takes_its_time(prefix, new_service, new_br
         for service, *_ in waiting:
             if service.is_running():
                 service.kill()
-
-
-def simulated(folder):
-    from harness.simulator import Machine
-    return Machine(folder)
 
 
 @pytest.mark.parametrize("phase", ["GATHERING", "HELD"])
@@ -187,7 +183,7 @@ def test_service_killed_before_the_snapshots_exist(new_service, new_bridge, volu
 
 
 def test_service_killed_while_a_snapshot_is_held(registry, new_service, new_bridge, volumes, machine, pb):
-    """The requester holds the snapshot for the orphan grace (here 4 s), so that a 20-hour backup survives a crash of the
+    """The requester holds the snapshot for the orphan grace (here 4 s), so that a long backup survives a crash of the
     service; then it cleans up by itself."""
     grace_ms = 4000
     registry(OrphanGraceMs=grace_ms)

@@ -1,11 +1,10 @@
 """Peers that misbehave: the service answers what can be answered, ends what cannot go on, and serves the others."""
 import struct
-import time
 
 import pytest
 
 from harness import wire
-from harness.wine import LIMIT, wait_until
+from harness.wine import wait_until
 
 MIB = 1 << 20
 

@@ -5,7 +5,6 @@ A job makes its calls in the right order, so a call that is missing can only be 
 """
 import pytest
 
-from harness import wire
 from harness.wine import wait_until
 
 # What the call itself may return, by its documentation. E_INVALIDARG means a NULL pointer for the IVssAsync, which

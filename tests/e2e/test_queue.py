@@ -1,8 +1,5 @@
 """Several clients at once: one set is created at a time, everybody is served."""
-import threading
-
 from harness import wire
-from harness.wine import LIMIT, wait_until
 
 
 def test_ten_clients_at_once(service, new_client, volumes, machine, pb):

@@ -7,7 +7,6 @@ from harness import simulator, wine
 from harness.wine import wait_until, windows_path
 
 NAME = "Shadowpipe"
-KEY = r"HKLM\SOFTWARE\Shadowpipe"
 
 
 @pytest.fixture
@@ -15,10 +14,10 @@ def machine(prefix, folder):
     """The simulator is the VSS library of the installed service, on a machine of the test's own."""
     made = simulator.Machine(folder)
     prefix.set_system_variables(made.environment)
-    assert prefix.run(["reg", "add", KEY, "/v", "VssLibrary", "/d", windows_path(wine.SIMULATOR_DLL), "/f"]).returncode == 0
+    prefix.set_registry(wine.PRODUCT_KEY, "VssLibrary", windows_path(wine.SIMULATOR_DLL))
     yield made
     prefix.run([wine.SERVICE_EXE, "uninstall"])
-    prefix.run(["reg", "delete", KEY, "/f"])
+    prefix.delete_registry(wine.PRODUCT_KEY)
     prefix.clear_system_variables(made.environment)
     assert not made.leftovers()
 

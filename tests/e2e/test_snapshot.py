@@ -1,4 +1,7 @@
 """The main job: a snapshot through service, requester and VSS."""
+import pathlib
+import subprocess
+
 import pytest
 
 from harness import simulator, wine, wire
@@ -13,7 +16,7 @@ def tree(folder):
 def host_path(device):
     """A device path of the simulator, from outside of Wine."""
     assert device.startswith("\\\\?\\Z:\\") and not device.endswith("\\"), device
-    return wine.pathlib.Path(device[6:].replace("\\", "/"))
+    return pathlib.Path(device[6:].replace("\\", "/"))
 
 
 def test_three_volumes_at_one_moment(client, volumes, machine, prefix, hold_file, pb):
@@ -180,7 +183,7 @@ def test_context_without_writers(client, volumes, machine, pb):
     assert client.finish(reply).completion == pb.COMPLETION_NOT_NEEDED
 
 
-def test_truncating_backup_of_a_vanished_client_is_never_completed(service, new_bridge, new_client, volumes, machine, pb):
+def test_truncating_backup_of_a_vanished_client_is_never_completed(service, new_bridge, volumes, machine, pb):
     """BackupComplete would let writers truncate their logs."""
     bridge = new_bridge()
     victim = wire.Client(bridge.connect(service.pipe))
@@ -209,8 +212,8 @@ def test_busy_program_that_takes_part_is_consistent_in_the_snapshot(client, volu
     manifest = folder / "manifest.txt"
     (volumes["S"] / "ledger").mkdir()
     churn = prefix.popen([wine.CHURN_EXE, r"S:\ledger", "--hook", "e2e", "--lock", r"S:\a\plain.txt", "--manifest",
-                          wine.windows_path(manifest), "--tree", "S:\\"], stdin=wine.subprocess.PIPE,
-                         stdout=wine.subprocess.PIPE)
+                          wine.windows_path(manifest), "--tree", "S:\\"], stdin=subprocess.PIPE,
+                         stdout=subprocess.PIPE)
     assert b"ready" in churn.stdout.readline()
     reply = client.snapshot("S:")
     device = reply.volumes[0].device
@@ -227,8 +230,8 @@ def test_busy_program_that_takes_part_is_consistent_in_the_snapshot(client, volu
 def test_writer_whose_program_dies_fails_the_job(client, volumes, machine, prefix, pb):
     machine.scenario({"writer:Ledger Writer": {"hook": "e2e-dies"}, "timing": {"prepare": 1500}})
     (volumes["S"] / "ledger").mkdir()
-    churn = prefix.popen([wine.CHURN_EXE, r"S:\ledger", "--hook", "e2e-dies"], stdin=wine.subprocess.PIPE,
-                         stdout=wine.subprocess.PIPE)
+    churn = prefix.popen([wine.CHURN_EXE, r"S:\ledger", "--hook", "e2e-dies"], stdin=subprocess.PIPE,
+                         stdout=subprocess.PIPE)
     assert b"ready" in churn.stdout.readline()
     request = client.start_snapshot("S:")
     request.until_phase("PREPARING")

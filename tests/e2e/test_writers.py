@@ -1,7 +1,6 @@
 """Writers that fail: VSS itself reports success, so only the writers' status tells."""
 import pytest
 
-from harness import wire
 from harness.wine import wait_until
 
 WRITER = "WMI Writer"

@@ -17,6 +17,7 @@ BUILD = ROOT / "build"
 WIN64 = pathlib.Path(os.environ.get("SHADOWPIPE_BINARIES", BUILD / "win64"))
 LIMIT = 60  # seconds for whatever must happen; long, because it only decides when a broken product is given up
 
+PRODUCT_KEY = r"HKLM\SOFTWARE\Shadowpipe"
 SYSTEM_VARIABLES = r"HKLM\System\CurrentControlSet\Control\Session Manager\Environment"
 
 SERVICE_EXE = WIN64 / "service" / "shadowpiped.exe"
@@ -136,10 +137,17 @@ class Prefix:
         return subprocess.run(["wine", *map(str, command)], env={**self.environment, **(environment or {})},
                               timeout=limit, encoding="utf-8", errors="replace", check=False, **options)
 
+    def set_registry(self, key, name, value):
+        kind = "REG_DWORD" if isinstance(value, int) else "REG_SZ"
+        assert self.run(["reg", "add", key, "/v", name, "/t", kind, "/d", value, "/f"]).returncode == 0
+
+    def delete_registry(self, key):
+        self.run(["reg", "delete", key, "/f"])
+
     def set_system_variables(self, variables):
         """For what the Service Control Manager starts. It looks once, so Windows has to start anew."""
         for name, value in variables.items():
-            assert self.run(["reg", "add", SYSTEM_VARIABLES, "/v", name, "/d", value, "/f"]).returncode == 0
+            self.set_registry(SYSTEM_VARIABLES, name, value)
         self.restart()
 
     def clear_system_variables(self, names):

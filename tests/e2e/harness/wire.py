@@ -61,7 +61,7 @@ class Ended(Exception):
 
 
 class Bridge:
-    """A process inside of Wine that holds any number of connections. Killing it is what a crashing client looks like."""
+    """A process inside of Wine that holds any number of connections. Killing it is what a client's crash looks like."""
 
     def __init__(self, prefix):
         self.process = prefix.popen([wine.BRIDGE_EXE], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
