@@ -1,5 +1,5 @@
 # Tests of the broker: programs over a harness with virtual time, a host, clients and requesters.
-add_library(broker_harness STATIC broker_harness.c broker_fakes.c)
+add_library(broker_harness STATIC broker_harness.c broker_fakes.c vss_answers.c)
 target_link_libraries(broker_harness PUBLIC shadowpipe_broker shadowpipe_proto cmocka::cmocka)
 foreach(name IN ITEMS broker_jobs broker_faults broker_wire broker_volumes broker_lists broker_queue)
   shadowpipe_add_unit_test(${name} SOURCES ${name}.c LIBRARIES broker_harness)

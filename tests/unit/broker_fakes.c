@@ -5,13 +5,6 @@
 #include "service/broker/requester.h"
 #include "tests/unit/broker_harness.h"
 
-const char *const writer_names[WRITERS] = {"System Writer", "SqlServerWriter", "Acme Writer"};
-const char *const writer_classes[WRITERS] = {"e8132975-6f93-4464-a53e-1050253ae220",
-                                             "a65faa63-5ea8-4ebc-9dbd-a0c4db26912a",
-                                             "11111111-2222-3333-4444-555555555555"};
-static const char *const writer_instances[WRITERS] = {"aaaaaaaa-0000-0000-0000-000000000001",
-                                                      "aaaaaaaa-0000-0000-0000-000000000002",
-                                                      "aaaaaaaa-0000-0000-0000-000000000003"};
 static const uint32_t in_progress = 0x80042316u;
 
 /* ---- rules ---- */
@@ -89,24 +82,17 @@ static void disable_writers(struct world *world, char *const *ids, size_t count,
     }
 }
 
-static void fill_identity(PB(WriterStatus) * status, unsigned writer)
+static void view_status(const struct world *world, const struct fake_requester *requester,
+                        struct vss_view *view)
 {
-    status->writer_id = (char *)(uintptr_t)writer_classes[writer];
-    status->instance_id = (char *)(uintptr_t)writer_instances[writer];
-    status->name = (char *)(uintptr_t)writer_names[writer];
-}
-
-static void fill_status(const struct world *world, const struct fake_requester *requester, unsigned writer,
-                        PB(GetWriterStatusResult) * result)
-{
-    fill_identity(result->writer, writer);
-    result->state_value = requester->last_step == PB_METHOD(DO_SNAPSHOT_SET) ? 5 : 1;
+    for (unsigned writer = 0; writer < WRITERS; writer++)
+        view->states[writer] = requester->last_step == PB_METHOD(DO_SNAPSHOT_SET) ? 5 : 1;
     for (size_t i = 0; i < world->writer_rules_count; i++) {
         const struct writer_rule *rule = &world->writer_rules[i];
-        if (rule->writer != writer || rule->after != requester->last_step)
+        if (rule->after != requester->last_step)
             continue;
-        result->state_value = rule->state;
-        result->writer->hresult = rule->hresult;
+        view->states[rule->writer] = rule->state;
+        view->hresults[rule->writer] = rule->hresult;
     }
 }
 
@@ -158,74 +144,6 @@ static void note_step(struct world *world, struct fake_requester *requester, con
     }
 }
 
-/* Everything that a reply may point to. */
-struct outs {
-    PB(CallReply) reply;
-    PB(GetWriterMetadataCountResult) metadata_count;
-    PB(GetWriterStatusCountResult) status_count;
-    PB(GetWriterMetadataResult) metadata;
-    PB(GetWriterStatusResult) status_result;
-    PB(Writer) writer;
-    PB(WriterStatus) status;
-    PB(Component) component;
-    PB(Component) * components[2];
-    PB(StartSnapshotSetResult) started;
-    PB(AddToSnapshotSetResult) added;
-    PB(IsVolumeSupportedResult) supported;
-    PB(GetSnapshotPropertiesResult) properties;
-    PB(Snapshot) snapshot;
-    PB(QueryResult) query;
-    PB(Provider) provider;
-    PB(Provider) * providers[1];
-    char text[64];
-};
-
-static void answer_writers(struct world *world, const struct fake_requester *requester, const PB(Call) * call,
-                           struct outs *out)
-{
-    unsigned present[WRITERS];
-    unsigned count = present_writers(world, present);
-    shadowpipe__v1__get_writer_metadata_count_result__init(&out->metadata_count);
-    shadowpipe__v1__get_writer_status_count_result__init(&out->status_count);
-    shadowpipe__v1__get_writer_metadata_result__init(&out->metadata);
-    shadowpipe__v1__get_writer_status_result__init(&out->status_result);
-    shadowpipe__v1__writer__init(&out->writer);
-    shadowpipe__v1__writer_status__init(&out->status);
-    shadowpipe__v1__component__init(&out->component);
-    switch (call->method_case) {
-    case PB_METHOD(GET_WRITER_METADATA_COUNT):
-        out->metadata_count.count = count;
-        out->reply.out_case = PB_OUT(GET_WRITER_METADATA_COUNT);
-        out->reply.get_writer_metadata_count = &out->metadata_count;
-        break;
-    case PB_METHOD(GET_WRITER_METADATA):
-        fill_identity(&out->status, present[call->get_writer_metadata->index]);
-        if (world->all_one_name)
-            out->status.name = (char *)(uintptr_t)writer_names[WRITERS - 1];
-        out->components[0] = out->components[1] = &out->component;
-        out->writer.status = &out->status;
-        out->writer.components = out->components;
-        out->writer.n_components = call->get_writer_metadata->with_components ? 2 : 0;
-        out->metadata.writer = &out->writer;
-        out->reply.out_case = PB_OUT(GET_WRITER_METADATA);
-        out->reply.get_writer_metadata = &out->metadata;
-        break;
-    case PB_METHOD(GET_WRITER_STATUS_COUNT):
-        out->status_count.count = count;
-        out->reply.out_case = PB_OUT(GET_WRITER_STATUS_COUNT);
-        out->reply.get_writer_status_count = &out->status_count;
-        break;
-    case PB_METHOD(GET_WRITER_STATUS_EX):
-        out->status_result.writer = &out->status;
-        fill_status(world, requester, present[call->get_writer_status_ex->index], &out->status_result);
-        out->reply.out_case = PB_OUT(GET_WRITER_STATUS_EX);
-        out->reply.get_writer_status_ex = &out->status_result;
-        break;
-    default:
-        break;
-    }
-}
-
 /* The last hexadecimal digit of the volumes' ids is their index and 12. */
 static bool supports(const struct world *world, const PB(IsVolumeSupported) * question)
 {
@@ -239,83 +157,24 @@ static bool supports(const struct world *world, const PB(IsVolumeSupported) * qu
     return true;
 }
 
-static void answer_set(struct world *world, struct fake_requester *requester, const PB(Call) * call,
-                       struct outs *out)
-{
-    shadowpipe__v1__start_snapshot_set_result__init(&out->started);
-    shadowpipe__v1__add_to_snapshot_set_result__init(&out->added);
-    shadowpipe__v1__get_snapshot_properties_result__init(&out->properties);
-    shadowpipe__v1__snapshot__init(&out->snapshot);
-    switch (call->method_case) {
-    case PB_METHOD(START_SNAPSHOT_SET):
-        out->reply.hresult = start_set(world, requester);
-        (void)snprintf(out->text, sizeof out->text, "5e7%05u-0000-0000-0000-000000000000",
-                       (unsigned)requester->id);
-        out->started.set_id = out->text;
-        if (out->reply.hresult == 0) {
-            out->reply.out_case = PB_OUT(START_SNAPSHOT_SET);
-            out->reply.start_snapshot_set = &out->started;
-        }
-        break;
-    case PB_METHOD(ADD_TO_SNAPSHOT_SET):
-        (void)snprintf(out->text, sizeof out->text, "c0b%05u-0000-0000-0000-%012u", (unsigned)requester->id,
-                       (unsigned)++requester->added);
-        out->added.snapshot_id = out->text;
-        out->reply.out_case = PB_OUT(ADD_TO_SNAPSHOT_SET);
-        out->reply.add_to_snapshot_set = &out->added;
-        break;
-    case PB_METHOD(GET_SNAPSHOT_PROPERTIES):
-        out->snapshot.snapshot_id = call->get_snapshot_properties->snapshot_id;
-        (void)snprintf(out->text, sizeof out->text, "\\\\?\\GLOBALROOT\\Device\\Copy%s",
-                       out->snapshot.snapshot_id + strlen(out->snapshot.snapshot_id) - 2);
-        out->snapshot.device = out->text;
-        out->properties.snapshot = &out->snapshot;
-        out->reply.out_case = PB_OUT(GET_SNAPSHOT_PROPERTIES);
-        out->reply.get_snapshot_properties = &out->properties;
-        break;
-    default:
-        break;
-    }
-}
-
-static void answer_questions(const struct world *world, const PB(Call) * call, struct outs *out)
-{
-    shadowpipe__v1__is_volume_supported_result__init(&out->supported);
-    shadowpipe__v1__query_result__init(&out->query);
-    shadowpipe__v1__provider__init(&out->provider);
-    switch (call->method_case) {
-    case PB_METHOD(IS_VOLUME_SUPPORTED):
-        out->supported.supported = supports(world, call->is_volume_supported);
-        out->reply.out_case = PB_OUT(IS_VOLUME_SUPPORTED);
-        out->reply.is_volume_supported = &out->supported;
-        break;
-    case PB_METHOD(QUERY):
-        out->provider.name = (char *)(uintptr_t) "Test provider";
-        out->providers[0] = &out->provider;
-        out->query.providers = out->providers;
-        out->query.n_providers = 1;
-        out->reply.out_case = PB_OUT(QUERY);
-        out->reply.query = &out->query;
-        break;
-    case PB_METHOD(IS_VOLUME_SNAPSHOTTED):
-        out->reply.hresult = 0x80004001u;
-        break;
-    default:
-        break;
-    }
-}
-
 /* Everything in order: what the method gives. */
 static void answer(struct world *world, struct fake_requester *requester, uint32_t id, const PB(Call) * call)
 {
-    struct outs out;
-    shadowpipe__v1__call_reply__init(&out.reply);
+    struct vss_answer out;
+    struct vss_view view = {.object = (unsigned)requester->id, .all_one_name = world->all_one_name};
     note_step(world, requester, call);
-    if (method_is_asynchronous(call->method_case))
-        out.reply.async_hresult = S_ASYNC_FINISHED;
-    answer_writers(world, requester, call, &out);
-    answer_set(world, requester, call, &out);
-    answer_questions(world, call, &out);
+    view.present_count = present_writers(world, view.present);
+    view_status(world, requester, &view);
+    if (call->method_case == PB_METHOD(ADD_TO_SNAPSHOT_SET))
+        view.added = (unsigned)++requester->added;
+    if (call->method_case == PB_METHOD(IS_VOLUME_SUPPORTED))
+        view.supports = supports(world, call->is_volume_supported);
+    vss_answer(&out, &view, call);
+    if (call->method_case == PB_METHOD(START_SNAPSHOT_SET)) {
+        out.reply.hresult = start_set(world, requester);
+        if (out.reply.hresult != 0)
+            out.reply.out_case = PB_OUT(_NOT_SET);
+    }
     send_reply(world, requester, id, &out.reply);
 }
 

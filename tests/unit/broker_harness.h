@@ -13,17 +13,14 @@
 #include "service/broker/sequence.h"
 #include "service/broker/state.h"
 #include "tests/unit/cmocka_all.h"
+#include "tests/unit/vss_answers.h"
 
 enum {
     MAX_PEERS = 600,
     MAX_FRAMES = 4096,
     MAX_REQUESTERS = 200,
     MAX_CALLS = 8192,
-    MAX_RULES = 16,
-    WRITERS = 3,
-    S_ASYNC_PENDING = 0x00042309,
-    S_ASYNC_FINISHED = 0x0004230A,
-    S_ASYNC_CANCELLED = 0x0004230B
+    MAX_RULES = 16
 };
 
 enum action {
@@ -200,9 +197,6 @@ const char *requester_history(const struct world *world, uint64_t requester);
 bool requesters_act(struct world *world);
 /* How many processes are there. */
 unsigned world_alive(const struct world *world);
-
-extern const char *const writer_names[WRITERS];
-extern const char *const writer_classes[WRITERS];
 
 #define ENVELOPE_OF(kind, field, message)                                                           \
     (PB(Envelope))                                                                                  \
