@@ -161,16 +161,22 @@ static DWORD WINAPI write_forever(void *parameter)
     struct churn *churn = parameter;
     void *contents = ledger_prepare(1);
     BOOL ok = contents != NULL;
-    for (unsigned long long generation = 1; ok; generation++) {
-        while (churn->freeze_wanted)
-            Sleep(1);
-        EnterCriticalSection(&churn->busy);
-        BOOL stopped = WaitForSingleObject(churn->stop, 0) == WAIT_OBJECT_0;
-        ok = !stopped && ledger_write_pair(churn->directory, &contents, generation);
-        LeaveCriticalSection(&churn->busy);
-        if (!ok && !stopped)
+    BOOL stopped = FALSE;
+    EnterCriticalSection(&churn->busy);
+    for (unsigned long long generation = 1; ok && !stopped; generation++) {
+        stopped = WaitForSingleObject(churn->stop, 0) == WAIT_OBJECT_0;
+        BOOL rest = stopped || churn->freeze_wanted;
+        ok = ledger_write_pair(churn->directory, &contents, generation, rest);
+        if (!ok)
             complain(L"cannot write the ledgers in", churn->directory);
+        if (rest) {
+            LeaveCriticalSection(&churn->busy);
+            while (churn->freeze_wanted)
+                Sleep(1);
+            EnterCriticalSection(&churn->busy);
+        }
     }
+    LeaveCriticalSection(&churn->busy);
     free(contents);
     SetEvent(churn->stop);
     return 0;
@@ -199,7 +205,7 @@ static int run(struct churn *churn)
             return complain(L"cannot lock", churn->lock);
     }
     void *contents = ledger_prepare(0);
-    if (!contents || !ledger_write_pair(churn->directory, &contents, 0))
+    if (!contents || !ledger_write_pair(churn->directory, &contents, 0, TRUE))
         return complain(L"cannot write the ledgers in", churn->directory);
     free(contents);
     HANDLE writer = CreateThread(NULL, 0, write_forever, churn, 0, NULL);

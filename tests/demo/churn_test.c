@@ -59,18 +59,23 @@ static void a_whole_pair_agrees_and_a_torn_one_does_not(void **state)
     void *contents = ledger_prepare(1);
     (void)state;
     assert_false(ledger_check_pair(tree, stderr));
-    assert_true(ledger_write_pair(tree, &contents, 1));
+    assert_true(ledger_write_pair(tree, &contents, 1, TRUE));
     assert_true(ledger_check_pair(tree, stderr));
     wchar_t kept[2 * MAX_PATH];
     wcscpy(kept, in_tree(L"one.txt"));
     assert_true(CopyFileW(in_tree(L"ledger-a.bin"), kept, FALSE));
-    assert_true(ledger_write_pair(tree, &contents, 2));
+    assert_true(ledger_write_pair(tree, &contents, 2, TRUE));
+    assert_true(ledger_check_pair(tree, stderr));
+    /* Written without a rest, as churn does it: never whole. */
+    assert_true(ledger_write_pair(tree, &contents, 3, FALSE));
+    assert_false(ledger_check_pair(tree, stderr));
+    assert_true(ledger_write_pair(tree, &contents, 4, TRUE));
     assert_true(ledger_check_pair(tree, stderr));
     /* Both whole, of two generations. */
     assert_true(CopyFileW(kept, in_tree(L"ledger-a.bin"), FALSE));
     assert_false(ledger_check_pair(tree, stderr));
     /* One byte of another generation. */
-    assert_true(ledger_write_pair(tree, &contents, 3));
+    assert_true(ledger_write_pair(tree, &contents, 5, TRUE));
     FILE *file = _wfopen(in_tree(L"ledger-b.bin"), L"r+b");
     assert_non_null(file);
     assert_int_equal(fseek(file, 700000, SEEK_SET), 0);

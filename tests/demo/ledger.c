@@ -62,13 +62,15 @@ void *ledger_prepare(unsigned long long generation)
     return ledger;
 }
 
-BOOL ledger_write_pair(const wchar_t *directory, void **contents, unsigned long long generation)
+BOOL ledger_write_pair(const wchar_t *directory, void **contents, unsigned long long generation, BOOL rest)
 {
     HANDLE a = open_one(directory, L"ledger-a.bin"), b = open_one(directory, L"ledger-b.bin");
     BOOL ok = a != INVALID_HANDLE_VALUE && b != INVALID_HANDLE_VALUE;
     void *next = NULL;
     for (size_t at = 0; at < LEDGER_BYTES && ok; at += CHUNK_BYTES) {
-        ok = write_piece(a, *contents, at) && write_piece(b, *contents, at);
+        if (at + CHUNK_BYTES >= LEDGER_BYTES && !rest)
+            ok = write_piece(a, next, 0) && write_piece(b, next, 0);
+        ok = ok && write_piece(a, *contents, at) && write_piece(b, *contents, at);
         /* What takes time is done while the files are half written. */
         if (ok && at == 0) {
             next = ledger_prepare(generation + 1);

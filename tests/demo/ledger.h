@@ -10,9 +10,9 @@
 void *ledger_prepare(unsigned long long generation);
 
 /* Rewrites both in place with *contents, piece by piece in turn, and replaces *contents by the generation
- * after it. Both files are half old, half new at every moment but the last, so nobody copies them right by
- * luck. FALSE: GetLastError() says why. */
-BOOL ledger_write_pair(const wchar_t *directory, void **contents, unsigned long long generation);
+ * after it. With rest, both are whole at the end. Without, the next generation is begun before this one ends,
+ * so that the files are never whole and nobody copies them right by luck. FALSE: GetLastError() says why. */
+BOOL ledger_write_pair(const wchar_t *directory, void **contents, unsigned long long generation, BOOL rest);
 
 /* TRUE if both are whole and of one generation. Says to out what it found. */
 BOOL ledger_check_pair(const wchar_t *directory, FILE *out);
