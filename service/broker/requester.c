@@ -243,7 +243,7 @@ void requester_disconnected(struct requester *requester)
         return;
     broker_log(requester->broker, BROKER_LOG_ERROR, "the connection of requester process %u broke",
                (unsigned)requester->process_id);
-    leave(requester, config->cancel_grace_ms + config->abort_ms + config->release_ms);
+    leave(requester, config->call_ms + config->cancel_grace_ms + config->abort_ms + config->release_ms);
 }
 
 static PB(Status) * why_ended(struct requester *requester, uint32_t exit_code, const char *failure)

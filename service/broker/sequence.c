@@ -6,6 +6,7 @@
 
 enum {
     WINDOW = 32,
+    ANSWER_MS = 5000, /* however short the grace: a slice of waiting, and the way to us on a busy machine */
     ASYNC_PENDING = 0x00042309,
     ASYNC_FINISHED = 0x0004230A,
     ASYNC_CANCELLED = 0x0004230B
@@ -23,6 +24,12 @@ bool method_is_asynchronous(PB(Call__MethodCase) method)
     default:
         return false;
     }
+}
+
+uint32_t cancel_limit_ms(const struct broker_config *config)
+{
+    uint32_t grace_ms = config->cancel_grace_ms;
+    return grace_ms + (grace_ms > ANSWER_MS ? grace_ms : ANSWER_MS);
 }
 
 uint32_t limit_default_ms(const struct broker_config *config, enum limit limit)
@@ -140,7 +147,7 @@ static void send_more(struct sequence *sequence)
     uint32_t limit_ms = sequence->user->limit_ms(sequence->subject, step->limit);
     bool is_async = method_is_asynchronous(step->method);
     /* The requester cancels at its limit and answers a grace later; ours comes after both. */
-    uint32_t ours_ms = is_async ? limit_ms + 2 * broker->config.cancel_grace_ms : limit_ms;
+    uint32_t ours_ms = is_async ? limit_ms + cancel_limit_ms(&broker->config) : limit_ms;
     while (sequence->running && sequence->sent < sequence->total &&
            sequence->sent - sequence->answered < WINDOW) {
         ProtobufCMessage *parameters = message_new(&broker->arena, field->descriptor);

@@ -110,7 +110,7 @@ void set_end(struct set *set)
         go_on(set);
     } else if (method_is_asynchronous(requester_busy_with(requester))) {
         requester_cancel(requester);
-        timer_set(broker, &set->timer, 2 * (uint64_t)broker->config.cancel_grace_ms);
+        timer_set(broker, &set->timer, cancel_limit_ms(&broker->config));
     } /* else a synchronous call, which has its own limit */
 }
 

@@ -467,6 +467,29 @@ static void test_cancelled_call_never_returns(void **state)
     world_end(world);
 }
 
+static void short_grace(struct broker_config *config)
+{
+    config->cancel_grace_ms = 100;
+}
+
+/* However short the grace: a requester that cancels in order is given the time to say so. */
+static void test_short_grace(void **state)
+{
+    (void)state;
+    struct world *world = world_new_with(short_grace);
+    struct peer *client = client_connect(world, NULL, USER_RIGHTS);
+    world_rule(world, PB_METHOD(PREPARE_FOR_BACKUP), 1, ACT_SLOW, 0);
+    uint32_t id = client_snapshot(world, client, "C:");
+    world_run(world);
+    client_cancel(world, client, id);
+    world_advance(world, 5000);
+    assert_int_equal(world_calls(world, PB_METHOD(ABORT_BACKUP)), 0);
+    world_advance(world, 100);
+    assert_int_equal(world_calls(world, PB_METHOD(ABORT_BACKUP)), 1);
+    assert_string_equal(client_status(client, id)->reason, "CANCELLED");
+    world_end(world);
+}
+
 /* Only VSS_S_ASYNC_FINISHED is success; every other word of QueryStatus ends the set, with an abort where
  * it is owed. */
 static void test_only_finished_is_success(void **state)
@@ -529,6 +552,7 @@ int main(void)
         cmocka_unit_test(test_stop_with_stuck_requester),
         cmocka_unit_test(test_each_call_fails),
         cmocka_unit_test(test_requester_refuses),
+        cmocka_unit_test(test_short_grace),
         cmocka_unit_test(test_only_finished_is_success),
         cmocka_unit_test(test_answered_after_the_freeze),
         cmocka_unit_test(test_gate_waits_for_the_judgement),
