@@ -222,10 +222,17 @@ static void do_start_requester(void *context, uint64_t requester,
                                const uint8_t secret[REQUESTER_SECRET_BYTES])
 {
     struct host *host = context;
+    const struct broker_config *limits = &host->config->broker;
     struct requester_arguments arguments = {
         .magic = HANDOFF_MAGIC,
-        .orphan_grace_ms = host->config->broker.orphan_grace_ms,
+        .orphan_grace_ms = limits->orphan_grace_ms,
         .must_be_simulator = host->config->must_be_simulator,
+        .start_ms = limits->requester_start_ms,
+        .call_ms = limits->call_ms,
+        .complete_ms = limits->complete_ms,
+        .cancel_grace_ms = limits->cancel_grace_ms,
+        .abort_ms = limits->abort_ms,
+        .release_ms = limits->release_ms,
     };
     memcpy(arguments.secret, secret, sizeof arguments.secret);
     wcscpy(arguments.pipe_name, host->config->requester_pipe_name);

@@ -15,13 +15,20 @@ enum {
     HANDOFF_SECRET_BYTES = 32,
     HANDOFF_PIPE_CHARS = 300, /* a pipe's name has at most 256 characters after "\\.\pipe\" */
     HANDOFF_LIBRARY_CHARS = 1024,
-    HANDOFF_MAGIC = 0x31485053 /* "SPH1": changes with the struct, so that two versions never mix */
+    HANDOFF_MAGIC = 0x32485053 /* "SPH2": changes with the struct, so that two versions never mix */
 };
 
 struct requester_arguments {
     uint32_t magic;
-    uint32_t orphan_grace_ms;                   /* until RequesterWelcome says otherwise */
-    uint32_t must_be_simulator;                 /* 1: refuse to work on a library that is not the simulator */
+    uint32_t orphan_grace_ms;   /* until RequesterWelcome says otherwise */
+    uint32_t must_be_simulator; /* 1: refuse to work on a library that is not the simulator */
+    /* The service's limits of time, so that both sides mean the same; 0 = the default. */
+    uint32_t start_ms; /* from the process's start to RequesterHello */
+    uint32_t call_ms;
+    uint32_t complete_ms;
+    uint32_t cancel_grace_ms;
+    uint32_t abort_ms;
+    uint32_t release_ms;
     uint8_t secret[HANDOFF_SECRET_BYTES];       /* goes into RequesterHello */
     wchar_t pipe_name[HANDOFF_PIPE_CHARS];      /* to dial in to, complete: "\\.\pipe\…\requester" */
     wchar_t vss_library[HANDOFF_LIBRARY_CHARS]; /* absolute path; "" = vssapi.dll of System32 */

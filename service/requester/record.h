@@ -60,8 +60,10 @@ struct record {
 
 PB(SessionPhase) record_phase(const struct record *record);
 
-/* AbortBackup is owed before the object may be released: a set is open, or PrepareForBackup was reached.
- * Elsewhere it would do harm, for it raises Abort in every writer of the machine. */
+/* AbortBackup is owed before the object may be released: a set is open, or PrepareForBackup was reached and
+ * no snapshots came of it. Elsewhere it would do harm, for it raises Abort in every writer of the machine,
+ * and without the service nobody knows which set is being made just then. Writers that are past PostSnapshot
+ * are spared by Abort in any case: they learn of the end when the object is released. */
 bool record_owes_abort(const struct record *record);
 bool record_holds_snapshots(const struct record *record);
 

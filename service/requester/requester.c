@@ -26,9 +26,9 @@ struct requester {
 void requester_limits_init(struct requester_limits *limits)
 {
     *limits = (struct requester_limits){
-        .connect_ms = 15 * 1000,
+        .connect_ms = 10 * 1000,
         .welcome_ms = 30 * 1000,
-        .ready_ms = 60 * 1000,
+        .ready_ms = 15 * 1000,
         .cancel_grace_ms = 10 * 1000,
         .finish_ms = 70 * 1000,
         .finish_held_ms = 360 * 1000,
@@ -36,6 +36,29 @@ void requester_limits_init(struct requester_limits *limits)
         .release_ms = 240 * 1000,
         .redial_ms = 1000,
     };
+}
+
+static void take(DWORD *limit_ms, uint64_t given_ms)
+{
+    if (given_ms != 0) {
+        *limit_ms = given_ms < MAXLONG ? (DWORD)given_ms : MAXLONG;
+    }
+}
+
+void requester_limits_take(struct requester_limits *limits, const struct requester_arguments *arguments)
+{
+    /* Together less than the service's patience, so that it hears why. */
+    take(&limits->connect_ms, arguments->start_ms / 3);
+    take(&limits->ready_ms, arguments->start_ms / 2);
+    take(&limits->cancel_grace_ms, arguments->cancel_grace_ms);
+    take(&limits->abort_ms, arguments->abort_ms);
+    take(&limits->release_ms, arguments->release_ms);
+    if (arguments->call_ms != 0) {
+        take(&limits->finish_ms, (uint64_t)arguments->call_ms + limits->cancel_grace_ms);
+    }
+    if (arguments->complete_ms != 0) {
+        take(&limits->finish_held_ms, (uint64_t)arguments->complete_ms + 60 * 1000);
+    }
 }
 
 /* ---- What comes in. ---- */
@@ -195,6 +218,9 @@ static DWORD serve(struct requester *requester, const PB(RequesterHello) * hello
         if (error == ERROR_SUCCESS) {
             error = send_outputs(requester);
         }
+        if (error == ERROR_SUCCESS && worker_lost_reply(&requester->worker)) {
+            error = ERROR_NOT_ENOUGH_MEMORY; /* the service would wait for it in vain */
+        }
     }
     return error;
 }
@@ -220,7 +246,9 @@ static bool dial_in_again(struct requester *requester, struct arena *arena, PB(R
                 requester->orphan_grace_ms / 1000);
     arena_reset(arena);
     hello->n_snapshots = 0;
+    watchdog_step("GetSnapshotProperties", requester->limits->abort_ms);
     worker_describe(&requester->worker, arena, hello);
+    watchdog_rest();
     while (GetTickCount64() < end_ms) {
         DWORD error = channel_open(&requester->channel, requester->arguments->pipe_name,
                                    requester->limits->redial_ms, CHANNEL_SERVER_SAME_USER);
@@ -320,5 +348,6 @@ int requester_main(const struct requester_arguments *arguments)
 {
     struct requester_limits limits;
     requester_limits_init(&limits);
+    requester_limits_take(&limits, arguments);
     return requester_run(arguments, &limits);
 }

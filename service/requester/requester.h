@@ -30,9 +30,9 @@ enum requester_exit {
 
 /* Milliseconds. */
 struct requester_limits {
-    DWORD connect_ms;      /* until the service's pipe accepts us: 15 s */
+    DWORD connect_ms;      /* until the service's pipe accepts us: 10 s */
     DWORD welcome_ms;      /* from RequesterHello to RequesterWelcome: 30 s */
-    DWORD ready_ms;        /* COM and vssapi.dll: 60 s */
+    DWORD ready_ms;        /* COM and vssapi.dll, from then on: 15 s */
     DWORD cancel_grace_ms; /* from IVssAsync::Cancel until a reply goes out without an end: 10 s */
     DWORD finish_ms;       /* duties: for the call under way to return: 70 s before snapshots exist */
     DWORD finish_held_ms;  /* the same once they exist (BackupComplete is not cancelled): 360 s */
@@ -42,6 +42,8 @@ struct requester_limits {
 };
 
 void requester_limits_init(struct requester_limits *limits);
+/* The service's own in place of the defaults. */
+void requester_limits_take(struct requester_limits *limits, const struct requester_arguments *arguments);
 
 /* Both return an enum requester_exit and run until the service has no use for the process any more. */
 int requester_main(const struct requester_arguments *arguments);

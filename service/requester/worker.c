@@ -80,7 +80,7 @@ static bool encode(struct frame_buffer *frame, PB(CallReply) * message, uint32_t
     return frame_encode(frame, &envelope, FRAME_LIMIT_REQUEST_BYTES);
 }
 
-/* A reply always goes out: one that is too large without its result, saying so. */
+/* One that is too large goes out without its result, saying so. */
 static void send_reply(struct worker *worker, struct reply *reply, uint32_t id)
 {
     struct frame_buffer frame = {0};
@@ -94,7 +94,9 @@ static void send_reply(struct worker *worker, struct reply *reply, uint32_t id)
         encoded = encode(&frame, &reply->message, id);
     }
     if (!encoded || !worker_put_output(worker, &frame)) {
-        log_failure("no memory for the reply to call %lu", (unsigned long)id);
+        log_failure("no memory for the reply to call %lu: the pipe is given up", (unsigned long)id);
+        InterlockedExchange(&worker->lost_reply, 1);
+        SetEvent(worker->output_event);
     }
 }
 
@@ -175,7 +177,7 @@ static void get_ready(struct worker *worker)
     struct ready_failure *failure = &worker->session.ready;
     HRESULT hresult = CoInitializeEx(NULL, COINIT_MULTITHREADED);
     if (FAILED(hresult)) {
-        *failure = (struct ready_failure){hresult, "CoInitializeEx", "COM cannot be initialized."};
+        *failure = (struct ready_failure){hresult, "CoInitializeEx", "COM cannot be initialized"};
         return;
     }
     /* Writers call back into this process, under several accounts: everyone may. IDENTIFY: they learn who we
@@ -183,7 +185,7 @@ static void get_ready(struct worker *worker)
     hresult = CoInitializeSecurity(NULL, -1, NULL, NULL, RPC_C_AUTHN_LEVEL_PKT_PRIVACY,
                                    RPC_C_IMP_LEVEL_IDENTIFY, NULL, EOAC_NONE, NULL);
     if (FAILED(hresult) && hresult != RPC_E_TOO_LATE) {
-        *failure = (struct ready_failure){hresult, "CoInitializeSecurity", "COM security cannot be set."};
+        *failure = (struct ready_failure){hresult, "CoInitializeSecurity", "COM security cannot be set"};
         return;
     }
     vss_library_load(&worker->session.library, worker->arguments->vss_library,
@@ -327,8 +329,14 @@ void worker_break(struct worker *worker)
     }
 }
 
+bool worker_lost_reply(const struct worker *worker)
+{
+    return worker->lost_reply != 0;
+}
+
 void worker_resume(struct worker *worker)
 {
+    InterlockedExchange(&worker->lost_reply, 0);
     struct frame_buffer stale;
     while (worker_take_output(worker, &stale)) {
         frame_buffer_free(&stale);

@@ -60,7 +60,8 @@ struct worker {
 
     volatile LONG interrupts; /* INTERRUPT_…, read between slices */
     volatile LONG holds_snapshots;
-    bool abort_failed; /* of the clean-up */
+    volatile LONG lost_reply; /* there was no memory for one */
+    bool abort_failed;        /* of the clean-up */
 };
 
 /* False: no thread or no memory. The strings in arguments have to stay. */
@@ -76,6 +77,9 @@ bool worker_cancel(struct worker *worker, uint32_t id);
 bool worker_put_output(struct worker *worker, struct frame_buffer *frame);
 /* False: there is none. */
 bool worker_take_output(struct worker *worker, struct frame_buffer *frame);
+
+/* A call was made, and its reply cannot go out. */
+bool worker_lost_reply(const struct worker *worker);
 
 /* The pipe is broken: drops what is queued, cancels what runs unless snapshots exist. idle_event follows. */
 void worker_break(struct worker *worker);

@@ -5,6 +5,7 @@
 #include <wchar.h>
 
 #include "service/requester/record.h"
+#include "service/requester/requester.h"
 #include "service/requester/roots.h"
 #include "service/requester/text.h"
 
@@ -254,8 +255,8 @@ static void abort_is_owed_exactly_when_it_has_to_be(void **state)
     }
     record.set = SET_CREATED;
     record.prepare = STEP_DONE;
-    assert_false(record_owes_abort(&record));
     assert_true(record_holds_snapshots(&record));
+    assert_false(record_owes_abort(&record)); /* its writers are past PostSnapshot; others may not be */
     record.aborted = true;
     assert_false(record_holds_snapshots(&record));
     record.set = SET_OPEN;
@@ -327,6 +328,32 @@ static void a_writer_loses_its_details_first(void **state)
     arena_free(&arena);
 }
 
+static void the_services_limits_count(void **state)
+{
+    (void)state;
+    struct requester_limits limits;
+    struct requester_arguments arguments = {.start_ms = 3000,
+                                            .call_ms = 1000,
+                                            .complete_ms = 2000,
+                                            .cancel_grace_ms = 100,
+                                            .abort_ms = 300,
+                                            .release_ms = 0xFFFFFFFF};
+    requester_limits_init(&limits);
+    requester_limits_take(&limits, &arguments);
+    assert_true(limits.connect_ms + limits.ready_ms < 3000);
+    assert_int_equal(limits.finish_ms, 1100);
+    assert_int_equal(limits.finish_held_ms, 62000);
+    assert_int_equal(limits.cancel_grace_ms, 100);
+    assert_int_equal(limits.abort_ms, 300);
+    assert_int_equal(limits.release_ms, MAXLONG); /* not INFINITE: the watchdog still ends it */
+    struct requester_limits defaults;
+    requester_limits_init(&defaults);
+    requester_limits_init(&limits);
+    arguments = (struct requester_arguments){0};
+    requester_limits_take(&limits, &arguments);
+    assert_memory_equal(&limits, &defaults, sizeof limits);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -338,6 +365,7 @@ int main(void)
         cmocka_unit_test(roots_are_expanded_and_distinct),
         cmocka_unit_test(a_dropped_result_keeps_the_codes),
         cmocka_unit_test(a_writer_loses_its_details_first),
+        cmocka_unit_test(the_services_limits_count),
         cmocka_unit_test(prepare_names_what_is_missing),
         cmocka_unit_test(other_methods_name_what_is_missing),
         cmocka_unit_test(abort_is_owed_exactly_when_it_has_to_be),
