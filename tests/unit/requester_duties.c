@@ -233,20 +233,6 @@ static void the_watchdog_ends_a_call_that_never_returns(void **state)
     service_end(&service);
 }
 
-/* Before it dials in again it asks VSS about its snapshots. */
-static void the_watchdog_ends_a_description_that_hangs(void **state)
-{
-    (void)state;
-    struct service service;
-    service_init(&service);
-    service.limits.abort_ms = 200;
-    service_scenario(&service, "[method:GetSnapshotProperties]\r\ndelay=600000\r\n");
-    service_start_welcomed(&service);
-    call_first(&service, 7);
-    assert_int_equal(service_exit_code(&service), REQUESTER_EXIT_WATCHDOG);
-    service_end(&service);
-}
-
 /* An operation that even Cancel does not end, and that AbortBackup waits for: only the end of the process is
  * left. */
 static void a_hang_that_cannot_be_cancelled(void **state)
@@ -413,7 +399,6 @@ int main(int count, char **arguments)
         cmocka_unit_test(completes_before_it_dials_in_again),
         cmocka_unit_test(the_watchdog_ends_a_duty_that_hangs),
         cmocka_unit_test(the_watchdog_ends_a_call_that_never_returns),
-        cmocka_unit_test(the_watchdog_ends_a_description_that_hangs),
         cmocka_unit_test(a_hang_that_cannot_be_cancelled),
         cmocka_unit_test(a_missing_library_is_told),
         cmocka_unit_test(a_file_that_is_no_library_is_told),

@@ -234,6 +234,20 @@ static void a_requester_that_dials_in_again_tells_of_its_snapshots(void **state)
     service_end(&service);
 }
 
+/* VSS is asked about them before it dials in: where that never returns, nothing else would end it. */
+static void the_watchdog_ends_a_description_that_hangs(void **state)
+{
+    struct service service;
+    char snapshot_id[40];
+    service_init(&service);
+    service.limits.abort_ms = 200;
+    service_scenario(&service, "[method:GetSnapshotProperties]\r\ndelay=600000\r\n");
+    service_start_welcomed(&service);
+    create_set(&service, *state, snapshot_id);
+    assert_int_equal(service_exit_code(&service), REQUESTER_EXIT_WATCHDOG);
+    service_end(&service);
+}
+
 static int set_up(void **state)
 {
     static struct volume volume;
@@ -259,6 +273,7 @@ int main(int count, char **arguments)
         cmocka_unit_test(a_snapshot_is_described_found_and_deleted),
         cmocka_unit_test(wrong_volumes_are_refused_by_vss),
         cmocka_unit_test(a_requester_that_dials_in_again_tells_of_its_snapshots),
+        cmocka_unit_test(the_watchdog_ends_a_description_that_hangs),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
