@@ -5,7 +5,7 @@
  * each), hold while leases read, complete, release. From anywhere it can end; then it owes VSS what its
  * progress demands: AbortBackup where a set is open or PrepareForBackup was reached, BackupComplete where
  * a COPY snapshot exists, Release always. set.c has its life, set_wishes.c what it is to be, set_steps.c the
- * calls, set_writers.c the judgement of the writers, set_end.c the end. */
+ * calls, set_writers.c who of the writers takes part and how they fare, set_end.c the end. */
 #ifndef SHADOWPIPE_BROKER_SET_H
 #define SHADOWPIPE_BROKER_SET_H
 
@@ -170,6 +170,9 @@ bool set_owes_completion(const struct set *set);
 bool set_is_copy(const struct set *set);
 /* Members that still want it. */
 bool set_is_wanted(const struct set *set);
+/* By their metadata: whoever is required is there, whoever is excluded is not. False: the set ends, or begins
+ * again without them. */
+bool set_check_writers(struct set *set);
 /* Ends the set if a writer failed that a member does not tolerate. False: it has. */
 bool set_judge_writers(struct set *set);
 

@@ -13,8 +13,6 @@
 
 enum {
     WRITERS_MAX = 4096,
-    EXCLUDED_MAX = 4096,
-    EXCLUDE_ATTEMPTS = 4, /* writers may come while they are counted, but not for ever */
     RETRY_MAX_MS = 5000
 };
 
@@ -114,109 +112,9 @@ static bool on_metadata(void *subject, size_t index, const PB(CallReply) * reply
     return true;
 }
 
-static bool is_listed(char *const *list, size_t count, const char *id)
-{
-    for (size_t i = 0; i < count; i++) {
-        if (text_equal(list[i], id))
-            return true;
-    }
-    return false;
-}
-
-static const PB(WriterStatus) * find_writer(const struct set *set, const char *name)
-{
-    for (size_t i = 0; i < set->writers.count; i++) {
-        if (writer_is_named(set->writers.items[i], name))
-            return set->writers.items[i];
-    }
-    return NULL;
-}
-
-static bool was_to_be_left_out(const struct set *set, const PB(WriterStatus) * writer, const char *name)
-{
-    return is_listed(set->excluded, set->excluded_count, writer->writer_id) ||
-           is_listed(set->excluded, set->excluded_count, writer->instance_id) || text_is_guid(name) ||
-           set->attempt >= EXCLUDE_ATTEMPTS;
-}
-
-/* By its class, with a fresh object. False: the set ends. */
-static bool exclude(struct set *set, struct job *job, const PB(WriterStatus) * writer)
-{
-    if (is_listed(job->excluded, job->excluded_count, writer->writer_id))
-        return true;
-    if (job->excluded == NULL)
-        job->excluded = arena_alloc(&job->arena, EXCLUDED_MAX * sizeof(*job->excluded));
-    char *id = arena_strdup(&job->arena, writer->writer_id);
-    if (job->excluded == NULL || id == NULL || job->excluded_count == EXCLUDED_MAX)
-        return set_no_memory(set);
-    job->excluded[job->excluded_count++] = id;
-    set->restart = true;
-    return true;
-}
-
-/* All writers that a name means. False: the set ends. */
-static bool exclude_named(struct set *set, struct job *job, const char *name)
-{
-    for (size_t i = 0; i < set->writers.count; i++) {
-        const PB(WriterStatus) *writer = set->writers.items[i];
-        if (!writer_is_named(writer, name))
-            continue;
-        if (was_to_be_left_out(set, writer, name)) {
-            PB(Status) *status = status_make(&set->broker->arena, PB_CODE(INTERNAL), "WRITER_NOT_EXCLUDED",
-                                             "VSS did not leave out writer %s", writer->name);
-            set_fail(set, error_advise(status, "Stop the service that hosts it, or do not exclude it."));
-            return false;
-        }
-        if (!exclude(set, job, writer))
-            return false;
-    }
-    return true;
-}
-
-/* A writer can be excluded only before the metadata is gathered, by its id. A name that no table knows is
- * found in the metadata; then a fresh object excludes it. False: the set ends, for this or for good. */
-static bool check_excluded(struct set *set, struct job *job)
-{
-    for (size_t i = 0; i < job->wish->n_writers_excluded; i++) {
-        const char *name = job->wish->writers_excluded[i];
-        bool is_known = text_is_guid(name) || writer_known_class(name) != NULL || job->excluded_count > 0;
-        if (!is_known && find_writer(set, name) == NULL)
-            job_warn(job, "no writer to exclude is named \"%s\"", name);
-        if (!exclude_named(set, job, name))
-            return false;
-    }
-    if (set->restart)
-        set_end(set);
-    return !set->restart;
-}
-
-static bool check_required(struct set *set, struct job *job)
-{
-    struct broker *broker = set->broker;
-    for (size_t i = 0; i < job->wish->n_writers_required; i++) {
-        const char *name = job->wish->writers_required[i];
-        if (find_writer(set, name) != NULL)
-            continue;
-        PB(Status) *status = status_make(&broker->arena, PB_CODE(FAILED_PRECONDITION), "WRITER_MISSING",
-                                         "the required writer %s did not answer", name);
-        error_retry(status, PB_VALUE(RETRY, RETRY_AFTER_CHANGE), 0);
-        error_advise(status,
-                     "Start the service that hosts the writer and see that it appears among the writers.");
-        set_fail(set, status);
-        return false;
-    }
-    return true;
-}
-
 static bool on_metadata_freed(void *subject)
 {
-    struct set *set = subject;
-    LIST_EACH(struct job, job, &set->members, link)
-    {
-        if (!check_excluded(set, job) || !check_required(set, job))
-            return false;
-    }
-    return true;
+    return set_check_writers(subject);
 }
 
 /* ---- volumes ---- */
