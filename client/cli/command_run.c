@@ -166,6 +166,16 @@ static void judge(const struct arguments *arguments, bool is_robocopy, struct re
         terminal_note("Warning: the program ended with code %lu.", (unsigned long)result->exit_code);
 }
 
+/* An interrupt that came when there was no call to cancel, or too late for it. */
+static bool not_interrupted(struct sp_error **error)
+{
+    if (WaitForSingleObject(terminal_interrupted(), 0) != WAIT_OBJECT_0)
+        return true;
+    error_give(error, error_create(SP_CANCELLED, "CANCELLED", "",
+                                   "The command was interrupted before the program had started."));
+    return false;
+}
+
 static bool run_program(struct session *session, const struct places *places, struct result *result,
                         struct sp_error **error)
 {
@@ -175,7 +185,7 @@ static bool run_program(struct session *session, const struct places *places, st
     char **translated = translate(arguments, places, error);
     bool ok = translated && set_environment(places, error) &&
               program_prepare(&program, translated, arguments->program_count, error) &&
-              child_start(&child, &program, arguments->json, error);
+              not_interrupted(error) && child_start(&child, &program, arguments->json, error);
     if (ok) {
         terminal_leave_interrupts_to_child();
         wait_for_program(session, &child, result);
@@ -231,7 +241,7 @@ static int run_on(struct session *session, const PB(SnapshotReply) * reply)
         terminal_complain(text_string(&text));
         text_free(&text);
     }
-    if (!mapping_make(&mapping, reply, session->arguments, &error)) {
+    if (!not_interrupted(&error) || !mapping_make(&mapping, reply, session->arguments, &error)) {
         outcome = session_fail(session, error);
     } else {
         if (!run_program(session, &mapping.places, &result, &error))
