@@ -9,6 +9,7 @@
 #include "client/cli/guard.h"
 #include "client/cli/terminal.h"
 #include "client/cli/wide.h"
+#include "client/lib/error.h"
 
 /* The arguments behind the program's name in UTF-8, not expanded: "X:\*" is for the program that gets it. */
 static char **read_arguments(size_t *count)
@@ -27,15 +28,41 @@ static char **read_arguments(size_t *count)
     return arguments;
 }
 
-static int usage(const struct arguments *arguments, const struct text *problem)
+/* What ends this program before a command has begun. */
+static int own_failure(enum command_id command, enum outcome outcome)
+{
+    return command == COMMAND_RUN ? OUTCOME_RUN_OFFSET + (int)outcome : (int)outcome;
+}
+
+/* The command line may be wrong before --json is reached. */
+static bool wants_json(char **argv, size_t count)
+{
+    for (size_t i = 0; i < count && strcmp(argv[i], "--") != 0; i++) {
+        if (strcmp(argv[i], "--json") == 0)
+            return true;
+    }
+    return false;
+}
+
+static int usage(const struct arguments *arguments, bool json, const struct text *problem)
 {
     struct text text = {0};
     const char *command = args_command_name(arguments->command);
-    text_format(&text, "shadowpipe: %s\n  What to do: see shadowpipe %s%s--help.\n", text_string(problem),
-                command, *command ? " " : "");
+    text_format(&text, "see shadowpipe %s%s--help.", command, *command ? " " : "");
+    struct sp_error *error =
+        error_create(SP_INVALID_ARGUMENT, "BAD_ARGUMENT", text_string(&text), "%s", text_string(problem));
+    text_clear(&text);
+    text_format(&text, "shadowpipe: %s\n  What to do: %s\n", error->message, error->advice);
     terminal_complain(text_string(&text));
+    text_clear(&text);
+    if (json) {
+        error_to_json(&text, error);
+        text_add(&text, "\n");
+        (void)terminal_print(&text); /* the exit code says it, too */
+    }
     text_free(&text);
-    return arguments->command == COMMAND_RUN ? OUTCOME_RUN_OFFSET + OUTCOME_USAGE : OUTCOME_USAGE;
+    sp_error_free(error);
+    return own_failure(arguments->command, OUTCOME_USAGE);
 }
 
 static int print_help(const struct arguments *arguments)
@@ -58,7 +85,7 @@ static int run_command(const struct arguments *arguments)
     session.cancel = sp_cancel_create();
     if (!session.cancel || !terminal_catch_interrupts(session.cancel)) {
         terminal_complain("shadowpipe: There is not enough memory.\n");
-        return OUTCOME_FAILED;
+        return own_failure(arguments->command, OUTCOME_FAILED);
     }
     int code;
     switch (arguments->command) {
@@ -94,7 +121,7 @@ int wmain(void)
     if (count == 1 && strcmp(argv[0], "--guard") == 0)
         code = guard_main();
     else if (!args_parse(count, argv, &arguments, &problem))
-        code = usage(&arguments, &problem);
+        code = usage(&arguments, wants_json(argv, count), &problem);
     else if (arguments.help || arguments.version)
         code = print_help(&arguments);
     else {
