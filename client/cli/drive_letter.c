@@ -189,10 +189,25 @@ bool drive_letter_map(char letter, const char *device, struct sp_error **error)
     return true;
 }
 
-bool drive_letter_unmap(char letter, const char *device, struct sp_error **error)
+/* A letter that does not open is one whose snapshot is gone. */
+static bool wine_means(char letter, const char *device)
 {
-    if (running_under_wine())
-        return drive_letter_is_free(letter) || wine_define(letter, DRIVE_NO_ROOT_DIR, "", error);
-    return !dos_means(letter, device) ||
-           dos_define(letter, device, DDD_REMOVE_DEFINITION | DDD_EXACT_MATCH_ON_REMOVE, error);
+    char root[] = "?:\\";
+    root[0] = letter;
+    return !opens(letter) || wine_same_directory(device, root);
+}
+
+enum removal drive_letter_unmap(char letter, const char *device, struct sp_error **error)
+{
+    bool ok;
+    if (running_under_wine()) {
+        if (drive_letter_is_free(letter) || !wine_means(letter, device))
+            return REMOVAL_NOT_THERE;
+        ok = wine_define(letter, DRIVE_NO_ROOT_DIR, "", error);
+    } else {
+        if (!dos_means(letter, device))
+            return REMOVAL_NOT_THERE;
+        ok = dos_define(letter, device, DDD_REMOVE_DEFINITION | DDD_EXACT_MATCH_ON_REMOVE, error);
+    }
+    return ok ? REMOVAL_DONE : REMOVAL_FAILED;
 }

@@ -7,14 +7,15 @@
 
 #include <stdbool.h>
 
+#include "client/cli/removal.h"
 #include "client/lib/shadowpipe.h"
 
 /* The letter X: shows the directory or device `device` (without trailing backslash), and opens. The caller
  * has seen that it is free. */
 bool drive_letter_map(char letter, const char *device, struct sp_error **error);
 
-/* Takes it away, unless it has come to mean something else. True: it does not show `device` any more. */
-bool drive_letter_unmap(char letter, const char *device, struct sp_error **error);
+/* Takes it away, unless it has come to mean something else. */
+enum removal drive_letter_unmap(char letter, const char *device, struct sp_error **error);
 
 bool drive_letter_is_free(char letter);
 /* The first free one from Z: down to D:, or 0. */

@@ -16,10 +16,10 @@ enum {
     TRY_PAUSE_MS = 250
 };
 
-bool guard_remove_place(const char *name, const char *target)
+enum removal guard_remove_place(const char *name, const char *target)
 {
     bool is_letter = name[0] && name[1] == ':' && !name[2];
-    return is_letter ? drive_letter_unmap(name[0], target, NULL) : link_remove(name, NULL);
+    return is_letter ? drive_letter_unmap(name[0], target, NULL) : link_remove(name, target, NULL);
 }
 
 /* ---- the side that is guarded ---- */
@@ -165,7 +165,7 @@ static void remove_all(struct watch *watch)
         for (int try = 0; !gone && try < TRIES; try++) {
             if (try > 0)
                 Sleep(TRY_PAUSE_MS);
-            gone = guard_remove_place(item->name, item->target);
+            gone = guard_remove_place(item->name, item->target) != REMOVAL_FAILED;
         }
         if (item->name && gone)
             record_erase(item->name);

@@ -9,6 +9,7 @@
 
 #include <windows.h>
 
+#include "client/cli/removal.h"
 #include "client/lib/shadowpipe.h"
 
 struct guard {
@@ -23,7 +24,7 @@ void guard_stop(struct guard *guard);
 /* The guard process itself: `shadowpipe --guard`. Reads standard input. */
 int guard_main(void);
 
-/* Takes away the letter ("X:") or link. True: it is gone. */
-bool guard_remove_place(const char *name, const char *target);
+/* Takes away the letter ("X:") or link. */
+enum removal guard_remove_place(const char *name, const char *target);
 
 #endif

@@ -19,10 +19,10 @@ enum {
 
 static bool sweep_place(const char *name, const char *target)
 {
-    bool gone = guard_remove_place(name, target);
-    if (gone)
+    enum removal removal = guard_remove_place(name, target);
+    if (removal == REMOVAL_DONE)
         terminal_note("took away %s, which a command that was killed had left.", name);
-    return gone;
+    return removal != REMOVAL_FAILED;
 }
 
 void mapping_sweep(void)
@@ -83,10 +83,14 @@ static bool announce(struct mapping *mapping, struct sp_error **error)
     const struct mapped *item = &mapping->items[mapping->count - 1];
     if (!mapping->guard.pipe && !guard_start(&mapping->guard, error))
         return false;
-    if (guard_add(&mapping->guard, item->name, item->target) && record_write(item->name, item->target))
-        return true;
-    error_give(error, error_from_win32(GetLastError(), "WriteFile", "write down which drive letter is used"));
-    return false;
+    if (!guard_add(&mapping->guard, item->name, item->target)) {
+        error_give(error, error_from_win32(GetLastError(), "WriteFile", "tell the guard what is mapped"));
+        return false;
+    }
+    DWORD failure = record_write(item->name, item->target);
+    if (failure != ERROR_SUCCESS)
+        error_give(error, error_from_win32(failure, "RegSetValueExW", "write down what is mapped"));
+    return failure == ERROR_SUCCESS;
 }
 
 static const PB(Snapshot) * find_volume(const PB(SnapshotReply) * reply, const char *name, const char *option,
@@ -113,18 +117,96 @@ static struct sp_error *letter_in_use(char letter)
                         "The drive letter %c: is in use.", letter);
 }
 
-bool mapping_check(const struct arguments *arguments, struct sp_error **error)
+/* The full path without a backslash at the end. */
+static bool full_directory(const char *path, struct text *full)
 {
-    for (size_t i = 0; i < arguments->as.count; i++) {
-        const char *value = arguments->as.items[i];
-        const char *target = strrchr(value, '=');
-        char letter = target && target[1] != '*' ? (char)(target[1] & ~0x20) : 0;
-        if (letter && !drive_letter_is_free(letter)) {
-            error_give(error, letter_in_use(letter));
+    wchar_t buffer[2048];
+    wchar_t *wide = wide_from_utf8(path);
+    DWORD length = wide ? GetFullPathNameW(wide, ARRAYSIZE(buffer), buffer, NULL) : 0;
+    free(wide);
+    if (length == 0 || length >= ARRAYSIZE(buffer))
+        return false;
+    while (length > 3 && buffer[length - 1] == L'\\')
+        buffer[--length] = 0;
+    char *utf8 = utf8_from_wide(buffer);
+    if (utf8)
+        text_add(full, utf8);
+    free(utf8);
+    return utf8 != NULL;
+}
+
+static struct sp_error *no_path(const char *target)
+{
+    return error_create(SP_INVALID_ARGUMENT, "BAD_ARGUMENT", "", "%s is not a path.", target);
+}
+
+static struct sp_error *given_twice(const char *option, const char *target)
+{
+    return error_create(SP_INVALID_ARGUMENT, "BAD_ARGUMENT", "Use each letter and each folder once.",
+                        "--%s names %s a second time.", option, target);
+}
+
+/* Letters that are asked for must be free, and enough be left for the "*"s. */
+static bool check_letters(const struct string_list *as, struct sp_error **error)
+{
+    uint32_t free_letters = 0;
+    uint32_t named = 0;
+    size_t any = 0;
+    for (char letter = 'A'; letter <= 'Z'; letter++)
+        free_letters |= (uint32_t)drive_letter_is_free(letter) << (letter - 'A');
+    for (size_t i = 0; i < as->count; i++) {
+        const char *target = strrchr(as->items[i], '=');
+        if (!target || target[1] == '*') {
+            any++;
+            continue;
+        }
+        char letter = (char)(target[1] & ~0x20);
+        uint32_t bit = UINT32_C(1) << (letter - 'A');
+        if (named & bit || !(free_letters & bit)) {
+            error_give(error, named & bit ? given_twice("as", target + 1) : letter_in_use(letter));
             return false;
         }
+        named |= bit;
     }
-    return true;
+    for (char letter = 'D'; letter <= 'Z' && any > 0; letter++)
+        any -= (free_letters & ~named) >> (letter - 'A') & 1;
+    if (any > 0)
+        error_give(error, letter_in_use(0));
+    return any == 0;
+}
+
+/* Nothing may stand where a link goes: not now, and not from the same command line. */
+static bool check_link(const struct string_list *mounts, size_t index, struct text *paths,
+                       struct sp_error **error)
+{
+    char *volume;
+    char *target;
+    if (!args_split_target(mounts->items[index], true, &volume, &target)) {
+        error_give(error, error_no_memory());
+        return false;
+    }
+    bool ok = full_directory(target, &paths[index]);
+    if (!ok)
+        error_give(error, no_path(target));
+    for (size_t i = 0; ok && i < index; i++) {
+        ok = !equal_ignoring_case(text_string(&paths[i]), text_string(&paths[index]));
+        if (!ok)
+            error_give(error, given_twice("mount", target));
+    }
+    free(volume);
+    free(target);
+    return ok && link_check(text_string(&paths[index]), error);
+}
+
+bool mapping_check(const struct arguments *arguments, struct sp_error **error)
+{
+    struct text paths[LIST_MAX] = {0};
+    bool ok = check_letters(&arguments->as, error);
+    for (size_t i = 0; ok && i < arguments->mounts.count; i++)
+        ok = check_link(&arguments->mounts, i, paths, error);
+    for (size_t i = 0; i < arguments->mounts.count; i++)
+        text_free(&paths[i]);
+    return ok;
 }
 
 static bool map_letter(struct mapping *mapping, const PB(Snapshot) * volume, const char *target,
@@ -164,24 +246,6 @@ static bool map_letter_alone(struct mapping *mapping, const PB(Snapshot) * volum
     return ok;
 }
 
-/* The full path without a backslash at the end. */
-static bool full_directory(const char *path, struct text *full)
-{
-    wchar_t buffer[2048];
-    wchar_t *wide = wide_from_utf8(path);
-    DWORD length = wide ? GetFullPathNameW(wide, ARRAYSIZE(buffer), buffer, NULL) : 0;
-    free(wide);
-    if (length == 0 || length >= ARRAYSIZE(buffer))
-        return false;
-    while (length > 3 && buffer[length - 1] == L'\\')
-        buffer[--length] = 0;
-    char *utf8 = utf8_from_wide(buffer);
-    if (utf8)
-        text_add(full, utf8);
-    free(utf8);
-    return utf8 != NULL;
-}
-
 static bool map_link(struct mapping *mapping, const PB(Snapshot) * volume, const char *target,
                      struct sp_error **error)
 {
@@ -194,11 +258,12 @@ static bool map_link(struct mapping *mapping, const PB(Snapshot) * volume, const
             text_free(&name);
             text_free(&root);
         }
-        error_give(error, error_create(SP_INVALID_ARGUMENT, "BAD_ARGUMENT", "", "%s is not a path.", target));
+        error_give(error, no_path(target));
         return false;
     }
     const char *path = mapping->items[mapping->count - 1].name;
-    if (announce(mapping, error) && link_create(path, volume->device_root, error))
+    /* Looked at first: what is announced is taken away by others, if this process dies. */
+    if (link_check(path, error) && announce(mapping, error) && link_create(path, volume->device_root, error))
         return true;
     drop_last(mapping);
     return false;
@@ -252,9 +317,9 @@ bool mapping_undo(struct mapping *mapping)
         struct mapped *item = &mapping->items[--mapping->count];
         struct sp_error *error = NULL;
         bool is_letter = strlen(item->name) == 2;
-        bool gone = is_letter ? drive_letter_unmap(item->name[0], item->target, &error)
-                              : link_remove(item->name, &error);
-        if (gone) {
+        enum removal removal = is_letter ? drive_letter_unmap(item->name[0], item->target, &error)
+                                         : link_remove(item->name, item->target, &error);
+        if (removal != REMOVAL_FAILED) {
             record_erase(item->name);
             guard_forget(&mapping->guard, item->name);
         } else {

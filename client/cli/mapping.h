@@ -22,7 +22,7 @@ struct mapping {
 /* Takes away what commands left that were killed together with their guard. */
 void mapping_sweep(void);
 
-/* Before the snapshot: are the letters that are asked for free? */
+/* Before the snapshot: are the letters and folders that are asked for free, and all different? */
 bool mapping_check(const struct arguments *arguments, struct sp_error **error);
 
 /* False: nothing is mapped. `reply` has to outlive the mapping. */

@@ -30,3 +30,25 @@ void wine_free(char *unix_path)
     if (unix_path)
         HeapFree(GetProcessHeap(), 0, unix_path);
 }
+
+static bool identify(const char *path, BY_HANDLE_FILE_INFORMATION *info)
+{
+    wchar_t *wide = wide_from_utf8(path);
+    HANDLE directory = INVALID_HANDLE_VALUE;
+    if (wide)
+        directory = CreateFileW(wide, 0, FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE, NULL,
+                                OPEN_EXISTING, FILE_FLAG_BACKUP_SEMANTICS, NULL);
+    bool ok = directory != INVALID_HANDLE_VALUE && GetFileInformationByHandle(directory, info);
+    if (directory != INVALID_HANDLE_VALUE)
+        CloseHandle(directory);
+    free(wide);
+    return ok;
+}
+
+bool wine_same_directory(const char *one, const char *other)
+{
+    BY_HANDLE_FILE_INFORMATION a;
+    BY_HANDLE_FILE_INFORMATION b;
+    return identify(one, &a) && identify(other, &b) && a.dwVolumeSerialNumber == b.dwVolumeSerialNumber &&
+           a.nFileIndexHigh == b.nFileIndexHigh && a.nFileIndexLow == b.nFileIndexLow;
+}

@@ -11,4 +11,7 @@ bool running_under_wine(void);
 char *wine_unix_path(const char *path);
 void wine_free(char *unix_path);
 
+/* Do both open, and are they one directory? */
+bool wine_same_directory(const char *one, const char *other);
+
 #endif
