@@ -4,7 +4,11 @@ foreach(part args values json places quote display)
 endforeach()
 if(WIN32)
   target_link_libraries(client_quote PRIVATE shell32)
-  shadowpipe_add_unit_test(client_lib SOURCES client_lib.c client_fake_server.c LIBRARIES shadowpipe_client)
+  foreach(part lib calls)
+    shadowpipe_add_unit_test(client_${part} SOURCES client_${part}.c client_support.c client_fake_server.c
+                             LIBRARIES shadowpipe_client)
+  endforeach()
+  shadowpipe_add_unit_test(client_run SOURCES client_run.c client_fake_server.c LIBRARIES shadowpipe_cli)
   shadowpipe_add_unit_test(client_raw SOURCES client_raw.c client_fake_server.c LIBRARIES shadowpipe_client)
   # The same through the DLL, which has to lie beside the program.
   shadowpipe_add_unit_test(client_dll SOURCES client_raw.c client_fake_server.c LIBRARIES shadowpipe_dll shadowpipe_proto)

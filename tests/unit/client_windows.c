@@ -96,10 +96,69 @@ static void a_letter_opens_and_goes(void **state)
     assert_true(exists(inside));
     assert_false(drive_letter_is_free(letter));
     assert_int_not_equal(drive_letter_find_free(), letter);
-    assert_true(drive_letter_unmap(letter, device, &error));
+    assert_int_equal(drive_letter_unmap(letter, device, &error), REMOVAL_DONE);
     assert_false(exists(inside));
     assert_true(drive_letter_is_free(letter));
-    assert_true(drive_letter_unmap(letter, device, &error)); /* once more changes nothing */
+    assert_int_equal(drive_letter_unmap(letter, device, &error), REMOVAL_NOT_THERE);
+}
+
+static void make_other_folder(char other[MAX_PATH + 16])
+{
+    (void)snprintf(other, MAX_PATH + 16, "\\\\?\\%s\\", path_of("other"));
+    assert_true(CreateDirectoryA(path_of("other"), NULL));
+    write_file(path_of("other\\theirs.txt"), "hello");
+}
+
+static void remove_other_folder(void)
+{
+    assert_true(DeleteFileA(path_of("other\\theirs.txt")));
+    assert_true(RemoveDirectoryA(path_of("other")));
+}
+
+/* A record that outlived its letter and its link says where those were; others may be there by now. */
+static void what_leads_elsewhere_is_not_taken_away(void **state)
+{
+    char other[MAX_PATH + 16];
+    char letter[] = "?:";
+    char theirs[] = "?:\\theirs.txt";
+    (void)state;
+    make_other_folder(other);
+    assert_true(link_create(path_of("link"), other, &error));
+    assert_int_equal(guard_remove_place(path_of("link"), device), REMOVAL_NOT_THERE);
+    assert_true(exists(path_of("link\\theirs.txt")));
+    assert_int_equal(guard_remove_place(path_of("link"), other), REMOVAL_DONE);
+    assert_false(exists(path_of("link")));
+    other[strlen(other) - 1] = 0;
+    letter[0] = theirs[0] = drive_letter_find_free();
+    assert_true(drive_letter_map(letter[0], other, &error));
+    assert_int_equal(guard_remove_place(letter, device), REMOVAL_NOT_THERE);
+    assert_true(exists(theirs));
+    assert_int_equal(guard_remove_place(letter, other), REMOVAL_DONE);
+    remove_other_folder();
+}
+
+static void wait_until_creatable(const char *root)
+{
+    ULONGLONG until = GetTickCount64() + LIMIT_MS;
+    while (!link_create(path_of("link"), root, &error) && GetTickCount64() < until) {
+        sp_error_free(error);
+        error = NULL;
+    }
+    assert_true(exists(path_of("link")));
+}
+
+static void a_link_to_a_snapshot_that_is_gone_goes_too(void **state)
+{
+    char other[MAX_PATH + 16];
+    (void)state;
+    make_other_folder(other);
+    assert_true(link_create(path_of("link"), other, &error));
+    remove_other_folder();
+    assert_int_not_equal(link_remove(path_of("link"), other, &error), REMOVAL_FAILED);
+    make_other_folder(other);
+    wait_until_creatable(other);
+    assert_int_equal(link_remove(path_of("link"), other, &error), REMOVAL_DONE);
+    remove_other_folder();
 }
 
 static void a_letter_for_nothing_fails(void **state)
@@ -122,16 +181,16 @@ static void a_link_opens_and_goes(void **state)
     assert_true(exists(path_of("link\\inside.txt")));
     assert_false(link_create(path_of("link"), root, &error));
     expect_error(SP_ALREADY_EXISTS, "is there");
-    assert_true(link_remove(path_of("link"), &error));
+    assert_int_equal(link_remove(path_of("link"), device, &error), REMOVAL_DONE);
     assert_false(exists(path_of("link")));
     assert_true(exists(path_of("copy\\inside.txt")));
-    assert_true(link_remove(path_of("link"), &error));
+    assert_int_equal(link_remove(path_of("link"), device, &error), REMOVAL_NOT_THERE);
 }
 
 static void a_directory_is_not_taken_for_a_link(void **state)
 {
     (void)state;
-    assert_true(link_remove(path_of("copy"), &error));
+    assert_int_equal(link_remove(path_of("copy"), device, &error), REMOVAL_NOT_THERE);
     assert_true(exists(path_of("copy\\inside.txt")));
 }
 
@@ -188,12 +247,12 @@ static bool note_swept(const char *name, const char *target)
     return strcmp(target, "stays") != 0;
 }
 
-static void write_raw_record(const wchar_t *name, const wchar_t *value)
+static void write_raw_record(const wchar_t *kind, const wchar_t *name, const wchar_t *value)
 {
     HKEY key;
-    assert_int_equal(RegCreateKeyExW(HKEY_CURRENT_USER, L"Software\\Shadowpipe\\Places", 0, NULL, 0,
-                                     KEY_SET_VALUE, NULL, &key, NULL),
-                     ERROR_SUCCESS);
+    wchar_t path[64];
+    (void)_snwprintf(path, 64, L"Software\\Shadowpipe\\%ls", kind);
+    assert_int_equal(RegOpenKeyExW(HKEY_CURRENT_USER, path, 0, KEY_SET_VALUE, &key), ERROR_SUCCESS);
     assert_int_equal(RegSetValueExW(key, name, 0, REG_SZ, (const BYTE *)value,
                                     (DWORD)((wcslen(value) + 1) * sizeof *value)),
                      ERROR_SUCCESS);
@@ -203,20 +262,20 @@ static void write_raw_record(const wchar_t *name, const wchar_t *value)
 static void records_of_the_dead_are_swept(void **state)
 {
     (void)state;
-    assert_true(record_write("test-place", "target"));
+    assert_int_equal(record_write("test-place", "target"), ERROR_SUCCESS);
     swept[0] = 0;
     record_sweep(note_swept); /* this process lives */
     assert_string_equal(swept, "");
     wchar_t stolen[64];
     /* The same process id, but another process. */
-    (void)_snwprintf(stolen, 64, L"%lu 1 the target", GetCurrentProcessId());
-    write_raw_record(L"test-place", stolen);
+    (void)_snwprintf(stolen, 64, L"%lu 1 0 the target", GetCurrentProcessId());
+    write_raw_record(L"Places", L"test-place", stolen);
     record_sweep(note_swept);
     assert_string_equal(swept, "test-place=the target");
     swept[0] = 0;
     record_sweep(note_swept);
     assert_string_equal(swept, "");
-    write_raw_record(L"test-place", L"4294967292 1 stays");
+    write_raw_record(L"Places", L"test-place", L"4294967292 1 0 stays");
     record_sweep(note_swept);
     swept[0] = 0;
     record_sweep(note_swept);
@@ -225,6 +284,38 @@ static void records_of_the_dead_are_swept(void **state)
     swept[0] = 0;
     record_sweep(note_swept);
     assert_string_equal(swept, "");
+}
+
+static void letters_belong_to_their_logon_session(void **state)
+{
+    wchar_t target[64] = L"";
+    DWORD size = sizeof target;
+    unsigned long id;
+    unsigned long long started;
+    unsigned long long session;
+    (void)state;
+    assert_int_equal(record_write("Q:", "target"), ERROR_SUCCESS);
+    assert_int_equal(RegGetValueW(HKEY_CURRENT_USER, L"Software\\Shadowpipe\\Letters", L"Q:", RRF_RT_REG_SZ,
+                                  NULL, target, &size),
+                     ERROR_SUCCESS);
+    assert_int_equal(swscanf(target, L"%lu %llu %llx", &id, &started, &session), 3);
+    (void)_snwprintf(target, 64, L"4294967292 1 %llx other", session + 1);
+    write_raw_record(L"Letters", L"Q:", target);
+    swept[0] = 0;
+    record_sweep(note_swept);
+    assert_string_equal(swept, "");
+    (void)_snwprintf(target, 64, L"4294967292 1 %llx own", session);
+    write_raw_record(L"Letters", L"Q:", target);
+    record_sweep(note_swept);
+    assert_string_equal(swept, "Q:=own");
+}
+
+static void a_record_that_cannot_be_written_says_why(void **state)
+{
+    static char endless[40000];
+    (void)state;
+    memset(endless, 'x', sizeof endless - 1);
+    assert_int_not_equal(record_write(endless, "target"), ERROR_SUCCESS);
 }
 
 /* ---- mapping as the options ask ---- */
@@ -267,6 +358,31 @@ static void options_are_mapped_and_undone(void **state)
     swept[0] = 0;
     record_sweep(note_swept);
     assert_string_equal(swept, "");
+}
+
+static void refused_before(struct arguments *arguments, enum sp_code code, const char *words)
+{
+    assert_false(mapping_check(arguments, &error));
+    expect_error(code, words);
+}
+
+/* Nothing has to be frozen for these. */
+static void what_cannot_be_mapped_is_known_before(void **state)
+{
+    struct arguments arguments = {.as = {{"C:=Q:", "D:=q:"}, 2}};
+    (void)state;
+    refused_before(&arguments, SP_INVALID_ARGUMENT, "second time");
+    for (size_t i = 0; i < 26; i++)
+        arguments.as.items[i] = "C:=*";
+    arguments.as.count = 26;
+    refused_before(&arguments, SP_RESOURCE_EXHAUSTED, "No drive letter");
+    arguments.as.count = 0;
+    arguments.mounts = (struct string_list){{path_of("copy")}, 1};
+    refused_before(&arguments, SP_ALREADY_EXISTS, "is there");
+    arguments.mounts = (struct string_list){{path_of("new"), path_of("NEW\\")}, 2};
+    refused_before(&arguments, SP_INVALID_ARGUMENT, "second time");
+    arguments.mounts.count = 1;
+    assert_true(mapping_check(&arguments, &error));
 }
 
 static void wrong_mappings_leave_nothing(void **state)
@@ -392,13 +508,18 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_letter_opens_and_goes),
+        cmocka_unit_test(what_leads_elsewhere_is_not_taken_away),
         cmocka_unit_test(a_letter_for_nothing_fails),
         cmocka_unit_test(a_link_opens_and_goes),
         cmocka_unit_test(a_directory_is_not_taken_for_a_link),
+        cmocka_unit_test(a_link_to_a_snapshot_that_is_gone_goes_too),
         cmocka_unit_test(the_guard_removes_what_is_left),
         cmocka_unit_test(the_guard_leaves_what_was_taken_back),
         cmocka_unit_test(records_of_the_dead_are_swept),
+        cmocka_unit_test(letters_belong_to_their_logon_session),
+        cmocka_unit_test(a_record_that_cannot_be_written_says_why),
         cmocka_unit_test(options_are_mapped_and_undone),
+        cmocka_unit_test(what_cannot_be_mapped_is_known_before),
         cmocka_unit_test(wrong_mappings_leave_nothing),
         cmocka_unit_test(programs_are_found),
         cmocka_unit_test(exit_codes_come_back),
