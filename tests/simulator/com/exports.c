@@ -4,6 +4,7 @@
  * This is also the one file that defines the interface ids. */
 #define INITGUID
 #include "backup.h"
+#include "engine/store.h"
 #include "properties.h"
 
 HRESULT STDAPICALLTYPE CreateVssBackupComponentsInternal(IVssBackupComponents **out)
@@ -68,8 +69,9 @@ DWORD APIENTRY ShadowpipeSimulatorVersion(void)
 BOOL WINAPI DllMain(HINSTANCE module, DWORD reason, void *reserved);
 BOOL WINAPI DllMain(HINSTANCE module, DWORD reason, void *reserved)
 {
-    (void)reserved;
     if (reason == DLL_PROCESS_ATTACH)
         DisableThreadLibraryCalls(module);
+    else if (reason == DLL_PROCESS_DETACH && !reserved)
+        store_close(); /* at the end of the process Windows does it */
     return TRUE;
 }

@@ -9,6 +9,7 @@
 static INIT_ONCE once = INIT_ONCE_STATIC_INIT;
 static wchar_t root[STORE_PATH_CHARS - 100];
 static HANDLE mutex;
+static HANDLE log_file = INVALID_HANDLE_VALUE;
 static HRESULT opened = E_UNEXPECTED;
 
 unsigned long long store_now_ms(void)
@@ -254,9 +255,16 @@ GUID store_boot_id(void)
     return id;
 }
 
+void store_close(void)
+{
+    if (log_file != INVALID_HANDLE_VALUE)
+        CloseHandle(log_file);
+    if (mutex)
+        CloseHandle(mutex);
+}
+
 void store_log(unsigned object, const wchar_t *event, const wchar_t *format, ...)
 {
-    static HANDLE log = INVALID_HANDLE_VALUE;
     wchar_t detail[1600], line[1800];
     va_list arguments;
     va_start(arguments, format);
@@ -266,15 +274,15 @@ void store_log(unsigned object, const wchar_t *event, const wchar_t *format, ...
     swprintf(line, ARRAYSIZE(line), L"%llu\t%lu\t%u\t%ls\t%ls\n", store_now_ms(), GetCurrentProcessId(),
              object, event, detail);
     store_lock();
-    if (log == INVALID_HANDLE_VALUE) {
+    if (log_file == INVALID_HANDLE_VALUE) {
         wchar_t path[STORE_PATH_CHARS];
         store_path(path, L"events.log");
-        log =
+        log_file =
             CreateFileW(path, GENERIC_WRITE, FILE_SHARE_READ | FILE_SHARE_WRITE, NULL, OPEN_ALWAYS, 0, NULL);
     }
-    if (log != INVALID_HANDLE_VALUE) {
-        SetFilePointer(log, 0, NULL, FILE_END);
-        write_utf8(log, line);
+    if (log_file != INVALID_HANDLE_VALUE) {
+        SetFilePointer(log_file, 0, NULL, FILE_END);
+        write_utf8(log_file, line);
     }
     store_unlock();
 }

@@ -11,6 +11,8 @@
 /* S_OK once the store's directories exist; what Windows said otherwise. Cheap after the first success. */
 HRESULT store_open(void);
 const wchar_t *store_root(void);
+/* The library is unloaded: gives up the log and the mutex, which nothing may need any more. */
+void store_close(void);
 
 /* Writes "<store>\<name>" to path, which has room for STORE_PATH_CHARS. */
 void store_path(wchar_t *path, const wchar_t *name);

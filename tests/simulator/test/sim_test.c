@@ -16,6 +16,9 @@ int wmain(int argc, wchar_t **argv)
     cmocka_set_message_output(CM_OUTPUT_TAP);
     int failed = run_abi_tests() + run_sequence_tests() + run_async_tests() + run_writer_tests() +
                  run_hook_tests() + run_snapshot_tests() + run_machine_tests();
-    machine_close();
+    if (!machine_close()) {
+        fputs("the test's volumes cannot be removed\n", stderr);
+        return 1;
+    }
     return failed ? 1 : 0;
 }

@@ -162,7 +162,7 @@ static void remove_tree(const wchar_t *directory)
     RemoveDirectoryW(directory);
 }
 
-void machine_close(void)
+BOOL machine_close(void)
 {
     wchar_t folder[MAX_PATH];
     FreeLibrary(machine.library);
@@ -170,9 +170,13 @@ void machine_close(void)
         swprintf(folder + wcslen(folder), 40, L"sim-test [a] %lu", GetCurrentProcessId());
         define_drive(towlower(machine.volumes[0][0]), NULL);
         define_drive(towlower(machine.volumes[1][0]), NULL);
-        remove_tree(folder);
+        /* The host's rm may still be at work. */
+        ULONGLONG end = GetTickCount64() + MACHINE_LIMIT_MS;
+        for (remove_tree(folder); file_exists(L"%ls", folder) && GetTickCount64() < end; Sleep(20))
+            remove_tree(folder);
     }
     CoUninitialize();
+    return !find_unix_name() || !file_exists(L"%ls", folder);
 }
 
 /* ---- backups ---- */

@@ -105,7 +105,8 @@ void child_kill(struct child *child);
 int child_main(const wchar_t *role);
 
 BOOL machine_open(void);
-void machine_close(void);
+/* FALSE: files stay behind. */
+BOOL machine_close(void);
 
 int run_abi_tests(void);
 int run_sequence_tests(void);
