@@ -79,6 +79,12 @@ def test_wrong_usage_is_2(run, arguments):
     assert done.stderr
 
 
+@pytest.mark.parametrize("arguments", [["snapshot", "--json"], ["snapshot", "--frobnicate", "--json"]])
+def test_wrong_usage_as_json(run, arguments):
+    done = run(*arguments)
+    assert done.returncode == 2 and json.loads(done.stdout)["error"]["code"] == "CODE_INVALID_ARGUMENT"
+
+
 def test_help(run):
     done = run("--help")
     assert done.returncode == 0
