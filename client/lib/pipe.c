@@ -15,10 +15,10 @@ enum {
     BUSY_WAIT_MS = 50
 };
 
-static bool running_under_wine(void)
+static bool pipes_have_owners(void)
 {
     HMODULE ntdll = GetModuleHandleW(L"ntdll.dll");
-    return ntdll && GetProcAddress(ntdll, "wine_get_version");
+    return !ntdll || !GetProcAddress(ntdll, "wine_get_version");
 }
 
 static bool token_elevation(TOKEN_ELEVATION_TYPE *type, bool *elevated)
@@ -36,6 +36,36 @@ static bool token_elevation(TOKEN_ELEVATION_TYPE *type, bool *elevated)
     CloseHandle(token);
     return ok;
 }
+
+static DWORD pipe_owner(HANDLE pipe, PSID *owner, PSECURITY_DESCRIPTOR *descriptor)
+{
+    return GetSecurityInfo(pipe, SE_KERNEL_OBJECT, OWNER_SECURITY_INFORMATION, owner, NULL, NULL, NULL,
+                           descriptor);
+}
+
+static DWORD service_state(void)
+{
+    SERVICE_STATUS status = {0};
+    SC_HANDLE manager = OpenSCManagerW(NULL, NULL, SC_MANAGER_CONNECT);
+    if (!manager)
+        return 0;
+    SC_HANDLE service = OpenServiceW(manager, SERVICE_NAME, SERVICE_QUERY_STATUS);
+    if (service) {
+        if (!QueryServiceStatus(service, &status))
+            status.dwCurrentState = 0;
+        CloseServiceHandle(service);
+    }
+    CloseServiceHandle(manager);
+    return status.dwCurrentState;
+}
+
+struct pipe_api pipe_api = {
+    .create_file = CreateFileW,
+    .owner = pipe_owner,
+    .pipes_have_owners = pipes_have_owners,
+    .elevation = token_elevation,
+    .service_state = service_state,
+};
 
 bool pipe_name_resolve(const char *chosen, struct pipe_name *name, struct sp_error **error)
 {
@@ -75,7 +105,7 @@ static bool own_pipes_are_trusted(const struct pipe_name *name)
     bool elevated;
     if (name->is_default)
         return false;
-    return !name->from_environment || (token_elevation(&type, &elevated) && !elevated);
+    return !name->from_environment || (pipe_api.elevation(&type, &elevated) && !elevated);
 }
 
 static bool is_current_user(PSID sid)
@@ -116,10 +146,9 @@ static bool check_owner(HANDLE pipe, const struct pipe_name *name, bool *owner_c
     PSID owner = NULL;
     PSECURITY_DESCRIPTOR descriptor = NULL;
     *owner_checked = false;
-    if (running_under_wine())
-        return true; /* its pipes have no owners */
-    DWORD failure = GetSecurityInfo(pipe, SE_KERNEL_OBJECT, OWNER_SECURITY_INFORMATION, &owner, NULL, NULL,
-                                    NULL, &descriptor);
+    if (!pipe_api.pipes_have_owners())
+        return true;
+    DWORD failure = pipe_api.owner(pipe, &owner, &descriptor);
     if (failure) {
         error_give(error, error_from_win32(failure, "GetSecurityInfo", "see whose pipe it is"));
         return false;
@@ -133,23 +162,6 @@ static bool check_owner(HANDLE pipe, const struct pipe_name *name, bool *owner_c
     return *owner_checked;
 }
 
-/* 0 = not installed, else a SERVICE_ state. */
-static DWORD service_state(void)
-{
-    SERVICE_STATUS status = {0};
-    SC_HANDLE manager = OpenSCManagerW(NULL, NULL, SC_MANAGER_CONNECT);
-    if (!manager)
-        return 0;
-    SC_HANDLE service = OpenServiceW(manager, SERVICE_NAME, SERVICE_QUERY_STATUS);
-    if (service) {
-        if (!QueryServiceStatus(service, &status))
-            status.dwCurrentState = 0;
-        CloseServiceHandle(service);
-    }
-    CloseServiceHandle(manager);
-    return status.dwCurrentState;
-}
-
 static struct sp_error *explain_missing(const struct pipe_name *name)
 {
     if (!name->is_default)
@@ -157,7 +169,7 @@ static struct sp_error *explain_missing(const struct pipe_name *name)
             SP_UNAVAILABLE, "NO_SERVICE",
             "Start a service for it: shadowpiped --console --pipe NAME; or leave the name out.",
             "Nobody listens on the pipe %s.", name->text);
-    switch (service_state()) {
+    switch (pipe_api.service_state()) {
     case 0:
         return error_create(SP_UNAVAILABLE, "NO_SERVICE",
                             "Install Shadowpipe, or as an administrator: shadowpiped install.",
@@ -183,7 +195,7 @@ static struct sp_error *explain_denied(const struct pipe_name *name)
 {
     TOKEN_ELEVATION_TYPE type;
     bool elevated;
-    if (token_elevation(&type, &elevated) && type == TokenElevationTypeLimited)
+    if (pipe_api.elevation(&type, &elevated) && type == TokenElevationTypeLimited)
         return error_create(
             SP_PERMISSION_DENIED, "ACCESS_DENIED",
             "Run it from an elevated prompt (Run as administrator), or have an administrator give "
@@ -216,14 +228,15 @@ static bool may_get_better(DWORD failure, const struct pipe_name *name)
 {
     if (failure == ERROR_PIPE_BUSY)
         return true;
-    return failure == ERROR_FILE_NOT_FOUND && name->is_default && service_state() == SERVICE_START_PENDING;
+    return failure == ERROR_FILE_NOT_FOUND && name->is_default &&
+           pipe_api.service_state() == SERVICE_START_PENDING;
 }
 
 HANDLE pipe_open(const struct pipe_name *name, uint64_t deadline, bool *owner_checked,
                  struct sp_error **error)
 {
     for (;;) {
-        HANDLE pipe = CreateFileW(name->path, PIPE_ACCESS, 0, NULL, OPEN_EXISTING, PIPE_FLAGS, NULL);
+        HANDLE pipe = pipe_api.create_file(name->path, PIPE_ACCESS, 0, NULL, OPEN_EXISTING, PIPE_FLAGS, NULL);
         if (pipe != INVALID_HANDLE_VALUE) {
             if (check_owner(pipe, name, owner_checked, error))
                 return pipe;

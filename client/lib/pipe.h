@@ -21,6 +21,21 @@ struct pipe_name {
 #define PIPE_ACCESS (FILE_GENERIC_READ | FILE_WRITE_DATA | FILE_WRITE_ATTRIBUTES)
 #define PIPE_FLAGS  (FILE_FLAG_OVERLAPPED | SECURITY_SQOS_PRESENT | SECURITY_IDENTIFICATION)
 
+/* What opening depends on, as a table, so that a test can see the exact flags and play a machine that
+ * refuses. Nothing else may change it. */
+struct pipe_api {
+    HANDLE(WINAPI *create_file)
+    (LPCWSTR name, DWORD access, DWORD share, LPSECURITY_ATTRIBUTES security, DWORD disposition, DWORD flags,
+     HANDLE template_file);
+    /* The owner of the pipe, in `*descriptor`, which LocalFree frees; a Win32 error. */
+    DWORD (*owner)(HANDLE pipe, PSID *owner, PSECURITY_DESCRIPTOR *descriptor);
+    bool (*pipes_have_owners)(void); /* not under Wine */
+    /* Of this process's token. */
+    bool (*elevation)(TOKEN_ELEVATION_TYPE *type, bool *elevated);
+    DWORD (*service_state)(void); /* 0 = not installed, else a SERVICE_ state */
+};
+extern struct pipe_api pipe_api;
+
 /* The full name of the pipe `chosen`, or of the one that the environment or the default says. */
 bool pipe_name_resolve(const char *chosen, struct pipe_name *name, struct sp_error **error);
 

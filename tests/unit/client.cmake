@@ -9,6 +9,7 @@ if(WIN32)
                              LIBRARIES shadowpipe_client)
   endforeach()
   shadowpipe_add_unit_test(client_run SOURCES client_run.c client_fake_server.c LIBRARIES shadowpipe_cli)
+  shadowpipe_add_unit_test(client_pipe SOURCES client_pipe.c LIBRARIES shadowpipe_client)
   shadowpipe_add_unit_test(client_raw SOURCES client_raw.c client_fake_server.c LIBRARIES shadowpipe_client)
   # The same through the DLL, which has to lie beside the program.
   shadowpipe_add_unit_test(client_dll SOURCES client_raw.c client_fake_server.c LIBRARIES shadowpipe_dll shadowpipe_proto)
