@@ -170,6 +170,12 @@ bool requester_is_busy(const struct requester *requester)
     return !list_is_empty(&requester->calls);
 }
 
+bool requester_is_overdue(const struct requester *requester)
+{
+    const struct call *call = LIST_FIRST(&requester->calls, struct call, link);
+    return call != NULL && call->overdue;
+}
+
 PB(Call__MethodCase) requester_busy_with(const struct requester *requester)
 {
     const struct call *call = LIST_FIRST(&requester->calls, struct call, link);

@@ -54,6 +54,8 @@ struct requester *requester_start(struct broker *broker, const struct requester_
 bool requester_call(struct requester *requester, PB(Call__MethodCase) method, ProtobufCMessage *parameters,
                     size_t index, uint32_t wait_ms, uint32_t limit_ms);
 bool requester_is_busy(const struct requester *requester);
+/* Its call has passed its limit, and nothing more will time it. */
+bool requester_is_overdue(const struct requester *requester);
 /* What it works on, NOT_SET when idle. */
 PB(Call__MethodCase) requester_busy_with(const struct requester *requester);
 /* IVssAsync::Cancel for what it works on. */

@@ -256,17 +256,20 @@ static void on_ready(void *subject)
 /* What VSS now holds for this object, whoever waits for the answer. */
 static void note_progress(struct set *set, PB(Call__MethodCase) method, const PB(CallReply) * reply)
 {
-    if (method == PB_METHOD(START_SNAPSHOT_SET))
+    if (method == PB_METHOD(START_SNAPSHOT_SET)) {
         set->starting = false;
+        /* Also when its result was lost on the way. */
+        set->opened = (reply->hresult & 0x80000000u) == 0;
+    }
     if (reply_failure(set->broker, method, reply) != NULL)
         return;
     switch (method) {
-    case PB_METHOD(START_SNAPSHOT_SET):
-        set->opened = true;
-        break;
     case PB_METHOD(DO_SNAPSHOT_SET):
         set->created = true;
         set->created_unix_ms = set->broker->unix_ms;
+        break;
+    case PB_METHOD(BACKUP_COMPLETE):
+        set->complete_done = true;
         break;
     case PB_METHOD(ABORT_BACKUP):
         set->aborted = true;

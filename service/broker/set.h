@@ -97,13 +97,14 @@ struct set {
     bool is_clearing; /* StartSnapshotSet said VSS_E_SNAPSHOT_SET_IN_PROGRESS */
 
     /* How far it has come in VSS; decides what is owed. */
-    bool starting;     /* StartSnapshotSet was sent and not answered */
-    bool opened;       /* it succeeded */
-    bool prepared;     /* PrepareForBackup was sent */
-    bool freeze_begun; /* DoSnapshotSet was sent */
-    bool created;      /* DoSnapshotSet ended well */
-    bool completed;    /* BackupComplete was called, and the writers were asked */
-    bool aborted;      /* AbortBackup succeeded */
+    bool starting;      /* StartSnapshotSet was sent and not answered */
+    bool opened;        /* it succeeded */
+    bool prepared;      /* PrepareForBackup was sent */
+    bool freeze_begun;  /* DoSnapshotSet was sent */
+    bool created;       /* DoSnapshotSet ended well */
+    bool complete_done; /* BackupComplete succeeded: from here on there is nothing to abort */
+    bool completed;     /* the same, and the writers were asked */
+    bool aborted;       /* AbortBackup succeeded */
     bool released;
 
     bool failed;    /* nothing of it is given out */

@@ -23,7 +23,7 @@ bool set_owes_completion(const struct set *set)
  * without writers that exists needs no more than Release. */
 bool set_owes_abort(const struct set *set)
 {
-    if (set->aborted || set->completed)
+    if (set->aborted || set->complete_done)
         return false;
     return set->created ? set->has_writers : set->opened || set->prepared;
 }
@@ -111,7 +111,10 @@ void set_end(struct set *set)
     } else if (method_is_asynchronous(requester_busy_with(requester))) {
         requester_cancel(requester);
         timer_set(broker, &set->timer, cancel_limit_ms(&broker->config));
-    } /* else a synchronous call, which has its own limit */
+    } else if (requester_is_overdue(requester)) {
+        set_end_overdue(set); /* it was left running so that the copies could be read */
+    }
+    /* Any other synchronous call has its limit still to come. */
 }
 
 static void kill(struct set *set, const char *what)
@@ -188,7 +191,7 @@ void set_end_completion_failed(struct set *set, PB(Status) * status)
         status->phase = PB_PHASE(COMPLETING);
     set_note_completion_failure(set, status);
     if (!requester_is_busy(set->requester))
-        abort_backup(set);
+        go_on(set);
     else
         set->stage = SET_DRAINING; /* for the rest of a step that was sent ahead */
 }

@@ -531,6 +531,8 @@ static void test_result_is_lost(void **state)
             assert_string_equal(status->limit_name, "requester_frame_bytes");
             assert_string_equal(status->method, method_name(points[i].method));
         }
+        /* VSS has done it all the same. */
+        assert_int_equal(requester_calls(world, 1, PB_METHOD(ABORT_BACKUP)), points[i].is_open);
         check_next(world, client, 0);
         world_end(world);
     }
