@@ -152,13 +152,12 @@ static void test_texts_that_cannot_be_used(void **state)
 static void test_more_problems_than_are_kept(void **state)
 {
     (void)state;
-    static const wchar_t *const names[] = {
-        L"MaxSets",          L"MaxQueue",         L"MaxInFlight",
-        L"GatherMs",         L"CallMs",           L"PrepareMs",
-        L"CreateMs",         L"StatusMs",         L"CompleteMs",
-        L"AbortMs",          L"ReleaseMs",        L"GateHoldMs",
-        L"CompleteWithinMs", L"StopAllMs",        L"StopCreateMs",
-        L"MaxTimeoutMs",     L"DefaultTimeoutMs", L"MaxConnectionsPerOwner"};
+    static const wchar_t *const names[] = {L"MaxSets",      L"MaxQueue",         L"MaxInFlight",
+                                           L"GatherMs",     L"CallMs",           L"PrepareMs",
+                                           L"CreateMs",     L"StatusMs",         L"CompleteMs",
+                                           L"AbortMs",      L"ReleaseMs",        L"GateHoldMs",
+                                           L"GateIdleMs",   L"StopAllMs",        L"StopCreateMs",
+                                           L"MaxTimeoutMs", L"DefaultTimeoutMs", L"MaxConnectionsPerOwner"};
     for (size_t i = 0; i < ARRAYSIZE(names); i++) {
         set_number(PRODUCT, names[i], 0);
     }
