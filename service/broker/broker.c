@@ -7,6 +7,7 @@
 #include "service/broker/job.h"
 #include "service/broker/log.h"
 #include "service/broker/requester.h"
+#include "service/broker/session.h"
 #include "service/broker/set.h"
 #include "service/broker/state.h"
 
@@ -51,7 +52,8 @@ struct broker *broker_create(const struct broker_config *config, const struct br
     arena_init(&broker->arena, DECODE_LIMIT_REQUEST_BYTES);
     struct list *heads[] = {&broker->timers, &broker->connections, &broker->attention,
                             &broker->owners, &broker->queue,       &broker->sets,
-                            &broker->leases, &broker->requesters,  &broker->resolving};
+                            &broker->leases, &broker->requesters,  &broker->resolving,
+                            &broker->sessions};
     for (size_t i = 0; i < sizeof heads / sizeof heads[0]; i++)
         list_init(heads[i]);
     for (size_t i = 0; i < CONNECTION_BUCKETS; i++)
@@ -75,6 +77,7 @@ void broker_destroy(struct broker *broker)
     connections_free(broker);
     leases_free(broker);
     sets_free(broker);
+    sessions_free(broker);
     inventories_free(broker);
     requesters_free(broker);
     volumes_free(&broker->volumes);

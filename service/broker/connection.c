@@ -4,10 +4,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "service/broker/document.h"
 #include "service/broker/error.h"
 #include "service/broker/log.h"
 #include "service/broker/request.h"
 #include "service/broker/requester.h"
+#include "service/broker/session.h"
 #include "service/broker/state.h"
 
 enum {
@@ -54,6 +56,8 @@ void broker_connected(struct broker *broker, uint64_t id, enum connection_kind k
     list_init(&connection->attention);
     list_init(&connection->requests);
     list_init(&connection->leases);
+    list_init(&connection->sessions);
+    list_init(&connection->documents);
     list_append(&broker->connections, &connection->link);
     list_append(&broker->buckets[id % CONNECTION_BUCKETS], &connection->bucket);
     /* A requester is no stranger: it opens its pipe before COM is up, and one that dials in again tells of
@@ -92,6 +96,8 @@ static void abandon(struct connection *connection)
     connection->requester = NULL;
     requests_abandon(connection);
     leases_abandon(connection);
+    sessions_abandon(connection);
+    documents_abandon(connection);
     if (connection->owner != NULL) {
         connection->owner->connections--;
         connection->broker->clients--;
@@ -380,6 +386,7 @@ void connections_attend(struct broker *broker)
             continue;
         }
         inventory_continue(connection);
+        sessions_continue(connection);
         resume(connection);
     }
 }

@@ -52,6 +52,8 @@ struct connection {
     struct list requests;
     uint32_t in_flight;
     struct list leases;
+    struct list sessions;
+    struct list documents; /* that it has sent for them */
 
     /* Requesters. */
     uint32_t process_id;

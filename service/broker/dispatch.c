@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "service/broker/connection.h"
+#include "service/broker/document.h"
 #include "service/broker/error.h"
 #include "service/broker/inventory.h"
 #include "service/broker/job.h"
@@ -11,6 +12,7 @@
 #include "service/broker/request.h"
 #include "service/broker/rights.h"
 #include "service/broker/service_status.h"
+#include "service/broker/session.h"
 #include "service/broker/state.h"
 
 static void answer_ping(struct connection *connection, const PB(Envelope) * envelope)
@@ -61,6 +63,11 @@ static const struct request_type {
     {PB_BODY(LIST_PROVIDERS), true, false, inventory_list_providers},
     {PB_BODY(CREATE_SNAPSHOT), true, false, job_create},
     {PB_BODY(FINISH_BACKUP), true, true, lease_finish},
+    {PB_BODY(PUT_DOCUMENT), false, false, document_put},
+    {PB_BODY(READ_DOCUMENT), true, false, step_read_document},
+    {PB_BODY(OPEN_SESSION), true, false, session_open},
+    {PB_BODY(CALL), true, false, step_call},
+    {PB_BODY(CLOSE_SESSION), true, true, step_close},
 };
 
 static const struct request_type *find_type(PB(Envelope__BodyCase) request)

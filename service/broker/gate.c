@@ -16,17 +16,21 @@ static void on_timer(struct broker *broker, struct timer *timer)
     (void)timer;
     if (broker->gate.holder != NULL)
         set_gate_expired(broker->gate.holder);
+    else if (broker->gate.session != NULL)
+        session_gate_expired(broker->gate.session);
 }
 
 void gate_init(struct gate *gate)
 {
     *gate = (struct gate){0};
     list_init(&gate->waiting);
+    list_init(&gate->sessions);
     timer_init(&gate->timer, on_timer);
 }
 
 void gate_wait(struct set *set)
 {
+    set->gate_ms = set->broker->now_ms;
     list_append(&set->broker->gate.waiting, &set->gate_link);
     set->broker->is_dirty = true;
 }
@@ -64,6 +68,69 @@ void gate_opened(struct set *set)
     timer_set(broker, &broker->gate.timer, broker->config.gate_hold_ms);
 }
 
+/* ---- sessions ---- */
+
+void gate_session_wait(struct session *session)
+{
+    struct broker *broker = session->broker;
+    if (gate_session_waits(session))
+        return;
+    session->gate_ms = broker->now_ms;
+    list_append(&broker->gate.sessions, &session->gate_link);
+    broker->is_dirty = true;
+}
+
+bool gate_session_waits(const struct session *session)
+{
+    return !list_is_empty(&session->gate_link);
+}
+
+bool gate_is_held_by_session(const struct session *session)
+{
+    return session->broker->gate.session == session;
+}
+
+void gate_session_opened(struct session *session)
+{
+    session->broker->gate.rundown_ms = 0;
+}
+
+void gate_session_leave(struct session *session)
+{
+    struct broker *broker = session->broker;
+    if (broker->gate.session != session)
+        return;
+    broker->gate.session = NULL;
+    broker->gate.opened_ms = 0;
+    timer_stop(&broker->gate.timer);
+    broker->is_dirty = true;
+}
+
+/* The one whose owner's last turn is longest ago. */
+static struct session *next_session(struct broker *broker)
+{
+    struct session *next = NULL;
+    LIST_EACH(struct session, session, &broker->gate.sessions, gate_link)
+    {
+        if (next == NULL || session->owner->last_turn < next->owner->last_turn)
+            next = session;
+    }
+    return next;
+}
+
+/* Its time begins at once: a person may be at the other end. */
+static void admit_session(struct session *session)
+{
+    struct broker *broker = session->broker;
+    struct gate *gate = &broker->gate;
+    list_remove(&session->gate_link);
+    session->owner->last_turn = ++gate->turns;
+    gate->session = session;
+    gate->opened_ms = broker->now_ms;
+    timer_set(broker, &gate->timer, broker->config.gate_hold_ms);
+    session_gate_granted(session);
+}
+
 uint32_t gate_left_ms(const struct broker *broker)
 {
     uint64_t end_ms = broker->gate.opened_ms + broker->config.gate_hold_ms;
@@ -78,6 +145,8 @@ void gate_run_down(struct broker *broker)
 PB(WaitingFor) gate_waiting_for(const struct broker *broker)
 {
     const struct gate *gate = &broker->gate;
+    if (gate->session != NULL)
+        return PB_VALUE(WAITING_FOR, WAITING_FOR_OWN_SET);
     if (gate->holder == NULL)
         return PB_VALUE(WAITING_FOR, WAITING_FOR_NOTHING);
     if (!gate->holder->is_clearing)
@@ -90,9 +159,19 @@ PB(WaitingFor) gate_waiting_for(const struct broker *broker)
 static void admit(struct broker *broker)
 {
     struct gate *gate = &broker->gate;
-    if (gate->holder != NULL || list_is_empty(&gate->waiting))
+    if (gate->holder != NULL || gate->session != NULL)
         return;
     struct set *set = LIST_FIRST(&gate->waiting, struct set, gate_link);
+    struct session *session = next_session(broker);
+    /* The set's owner had its turn when the set was begun. A session that came earlier goes before it,
+     * unless its owner has had a turn since. */
+    if (session != NULL &&
+        (set == NULL || (session->owner->last_turn < set->turn && session->gate_ms < set->gate_ms))) {
+        admit_session(session);
+        return;
+    }
+    if (set == NULL)
+        return;
     list_remove(&set->gate_link);
     gate->holder = set;
     set_gate_granted(set);
@@ -125,8 +204,11 @@ static void start_jobs(struct broker *broker)
         struct job *job = next_job(broker);
         job->owner->last_turn = ++broker->gate.turns;
         job_dequeue(job);
-        if (set_create(broker, job) == NULL)
+        struct set *set = set_create(broker, job);
+        if (set == NULL)
             job_fail(job, NULL);
+        else
+            set->turn = broker->gate.turns;
     }
 }
 
@@ -162,6 +244,7 @@ uint32_t gate_position(struct broker *broker, const struct job *job)
         return job->set->stage == SET_AT_GATE || job->set->is_clearing ? position : 0;
     LIST_EACH(struct set, set, &broker->sets, link)
     position += set_is_ahead(set) && !gate_is_held_by(set);
+    position += (uint32_t)list_count(&broker->gate.sessions);
     number_rounds(broker);
     bool arrived_before = true;
     LIST_EACH(struct job, other, &broker->queue, link)

@@ -3,6 +3,7 @@
 
 #include "service/broker/job.h"
 #include "service/broker/requester.h"
+#include "service/broker/session.h"
 #include "service/broker/set.h"
 #include "service/broker/state.h"
 
@@ -11,6 +12,16 @@ static bool is_among_sets(const struct broker *broker, const void *set)
     LIST_EACH(const struct set, other, &broker->sets, link)
     {
         if (other == set)
+            return true;
+    }
+    return false;
+}
+
+static bool is_session(const struct broker *broker, const void *subject)
+{
+    LIST_EACH(const struct session, session, &broker->sessions, link)
+    {
+        if (session == subject)
             return true;
     }
     return false;
@@ -34,6 +45,7 @@ static void check_connections(const struct broker *broker)
         assert(connection->in_flight <= broker->config.max_in_flight);
         if (connection->state == CONNECTION_CLOSED) {
             assert(list_is_empty(&connection->requests) && list_is_empty(&connection->leases));
+            assert(list_is_empty(&connection->sessions) && list_is_empty(&connection->documents));
             assert(connection->owner == NULL && connection->requester == NULL && connection->rest == NULL);
         }
         clients += connection->owner != NULL;
@@ -52,13 +64,28 @@ static void check_gate(const struct broker *broker)
     const struct gate *gate = &broker->gate;
     assert(gate->holder == NULL || is_among_sets(broker, gate->holder));
     assert(gate->holder == NULL || list_is_empty(&gate->holder->leases));
-    assert(gate->holder != NULL || list_is_empty(&gate->waiting));
+    assert(gate->session == NULL || (gate->holder == NULL && is_session(broker, gate->session)));
+    bool is_free = gate->holder == NULL && gate->session == NULL;
+    assert(!is_free || (list_is_empty(&gate->waiting) && list_is_empty(&gate->sessions)));
     LIST_EACH(const struct set, set, &gate->waiting, gate_link)
     assert(set != gate->holder && set->stage == SET_AT_GATE && is_among_sets(broker, set));
     LIST_EACH(const struct set, set, &broker->sets, link)
     {
         assert(!set_may_be_open(set) || gate->holder == set);
     }
+}
+
+static void check_session(const struct broker *broker, const struct session *session)
+{
+    assert((session->requester == NULL) == (session->stage == SESSION_ENDED));
+    assert(session->requester == NULL || session->requester->subject == session);
+    assert(!session_is_in_vss(session) || broker->gate.session == session);
+    assert(session->stage != SESSION_ENDED || (session->connection != NULL && session->failure != NULL));
+    /* A session that works on nothing has nothing to work on, or waits for the gate. */
+    assert(session->stage != SESSION_OPEN || list_is_empty(&session->steps) || session->running != NULL ||
+           requester_is_busy(session->requester) || gate_session_waits(session) ||
+           session->requester->state != REQUESTER_READY);
+    assert(!session->record.completed || session->record.created || session->record.prepared);
 }
 
 static void check_set(const struct broker *broker, const struct set *set)
@@ -80,12 +107,13 @@ static void check_set(const struct broker *broker, const struct set *set)
 
 static void check_requesters(const struct broker *broker)
 {
-    size_t users = list_count(&broker->sets);
+    size_t users = list_count(&broker->sets) + sessions_count(broker);
     for (int kind = 0; kind < INVENTORY_KINDS; kind++)
         users += broker->inventories[kind].requester != NULL;
     assert(users == list_count(&broker->requesters));
     LIST_EACH(const struct requester, requester, &broker->requesters, link)
-    assert(is_among_sets(broker, requester->subject) || is_inventory(broker, requester->subject));
+    assert(is_among_sets(broker, requester->subject) || is_inventory(broker, requester->subject) ||
+           is_session(broker, requester->subject));
 }
 
 void broker_check_invariants(const struct broker *broker)
@@ -96,6 +124,8 @@ void broker_check_invariants(const struct broker *broker)
     assert(list_count(&broker->sets) <= broker->config.max_sets);
     LIST_EACH(const struct set, set, &broker->sets, link)
     check_set(broker, set);
+    LIST_EACH(const struct session, session, &broker->sessions, link)
+    check_session(broker, session);
     LIST_EACH(const struct job, job, &broker->queue, link)
     assert(job->state == JOB_QUEUED && job->set == NULL && job->request.connection != NULL);
     LIST_EACH(const struct job, job, &broker->resolving, link)

@@ -40,7 +40,7 @@ static const char *why_not_started(uint32_t exit_code)
 struct call {
     struct list link;
     uint32_t id;
-    PB(Call__MethodCase) method;
+    PB(Call__MethodCase) method; /* NOT_SET: another request */
     size_t index;
     uint32_t limit_ms;
     bool overdue;
@@ -136,33 +136,51 @@ static void time_first_call(struct requester *requester)
         timer_stop(&requester->timer);
 }
 
-bool requester_call(struct requester *requester, PB(Call__MethodCase) method, ProtobufCMessage *parameters,
-                    size_t index, uint32_t wait_ms, uint32_t limit_ms)
+/* NULL: it cannot be sent. */
+static struct call *post(struct requester *requester, PB(Envelope) * envelope, uint32_t limit_ms)
 {
     if (requester->state != REQUESTER_READY || requester->connection == NULL)
-        return false;
+        return NULL;
     struct call *call = calloc(1, sizeof *call);
-    PB(Call) message = SHADOWPIPE__V1__CALL__INIT;
-    message.wait_ms = wait_ms;
-    message.method_case = method;
-    message.create_object = (PB(CreateObject) *)(void *)parameters; /* any member: all are one pointer */
-    PB(Envelope) envelope = ENVELOPE(CALL, .call = &message);
-    envelope.id = ++requester->last_call_id;
-    if (call == NULL || parameters == NULL || !connection_send(requester->connection, &envelope)) {
+    envelope->id = ++requester->last_call_id;
+    if (call == NULL || !connection_send(requester->connection, envelope)) {
         free(call);
         requester_kill(requester, error_no_memory());
-        return false;
+        return NULL;
     }
-    call->id = envelope.id;
-    call->method = method;
-    call->index = index;
+    call->id = envelope->id;
     call->limit_ms = limit_ms;
     list_init(&call->link);
     bool is_first = list_is_empty(&requester->calls);
     list_append(&requester->calls, &call->link);
     if (is_first)
         time_first_call(requester);
+    return call;
+}
+
+bool requester_call(struct requester *requester, PB(Call__MethodCase) method, ProtobufCMessage *parameters,
+                    size_t index, uint32_t wait_ms, uint32_t limit_ms)
+{
+    if (parameters == NULL) {
+        requester_kill(requester, error_no_memory());
+        return false;
+    }
+    PB(Call) message = SHADOWPIPE__V1__CALL__INIT;
+    message.wait_ms = wait_ms;
+    message.method_case = method;
+    message.create_object = (PB(CreateObject) *)(void *)parameters; /* any member: all are one pointer */
+    PB(Envelope) envelope = ENVELOPE(CALL, .call = &message);
+    struct call *call = post(requester, &envelope, limit_ms);
+    if (call == NULL)
+        return false;
+    call->method = method;
+    call->index = index;
     return true;
+}
+
+bool requester_send(struct requester *requester, PB(Envelope) * envelope, uint32_t limit_ms)
+{
+    return post(requester, envelope, limit_ms) != NULL;
 }
 
 bool requester_is_busy(const struct requester *requester)
@@ -411,15 +429,37 @@ static bool dial_in(struct connection *connection, const PB(Envelope) * envelope
 
 /* ---- replies ---- */
 
-static void take_reply(struct requester *requester, const PB(CallReply) * reply)
+/* What it has answered is over. */
+static void end_first_call(struct requester *requester)
 {
     struct call *call = LIST_FIRST(&requester->calls, struct call, link);
-    PB(Call__MethodCase) method = call->method;
-    size_t index = call->index;
     list_remove(&call->link);
     free(call);
     time_first_call(requester);
+}
+
+static void take_reply(struct requester *requester, const PB(CallReply) * reply)
+{
+    const struct call *call = LIST_FIRST(&requester->calls, struct call, link);
+    PB(Call__MethodCase) method = call->method;
+    size_t index = call->index;
+    end_first_call(requester);
     requester->user->replied(requester->subject, method, index, reply);
+}
+
+/* The answer to a request that is no call. */
+static bool take_answer(struct requester *requester, const PB(Envelope) * envelope)
+{
+    switch (envelope->body_case) {
+    case PB_BODY(STATUS):
+    case PB_BODY(DOCUMENT_CHUNK):
+    case PB_BODY(PUT_DOCUMENT_REPLY):
+        end_first_call(requester);
+        requester->user->answered(requester->subject, envelope);
+        return true;
+    default:
+        return false;
+    }
 }
 
 bool requester_frame(struct connection *connection, const PB(Envelope) * envelope)
@@ -438,6 +478,8 @@ bool requester_frame(struct connection *connection, const PB(Envelope) * envelop
     const struct call *call = LIST_FIRST(&requester->calls, struct call, link);
     if (call == NULL || call->id != envelope->id)
         return false; /* out of order: nothing that it says can be trusted any more */
+    if (call->method == PB_METHOD(_NOT_SET))
+        return take_answer(requester, envelope);
     if (envelope->body_case == PB_BODY(CALL_REPLY)) {
         take_reply(requester, envelope->call_reply);
         return true;
@@ -447,6 +489,7 @@ bool requester_frame(struct connection *connection, const PB(Envelope) * envelop
     /* It would not make the call. */
     PB(CallReply) reply = SHADOWPIPE__V1__CALL_REPLY__INIT;
     reply.hresult = envelope->status->hresult != 0 ? envelope->status->hresult : 0x80004005u;
+    reply.status = envelope->status;
     take_reply(requester, &reply);
     return true;
 }

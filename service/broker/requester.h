@@ -1,6 +1,6 @@
 /* Requester processes, as the broker sees them.
  *
- * One process has one VSS object and one user here: a snapshot set or a listing. It is started, dials in
+ * One process has one VSS object and one user here: a snapshot set, a session or a listing. It is started, dials in
  * and shows its secret, then gets calls, which it makes in their order and answers one by one. Its user
  * releases the object and lets it leave; killing is the last resort, for COM takes minutes to notice.
  * The struct ends with the process: after `ended` the user must not touch it. */
@@ -19,6 +19,8 @@ enum requester_state {
 struct requester_user {
     void (*ready)(void *subject);
     void (*replied)(void *subject, PB(Call__MethodCase) method, size_t index, const PB(CallReply) * reply);
+    /* To requester_send: another message than a CallReply. May be NULL where nothing is sent so. */
+    void (*answered)(void *subject, const PB(Envelope) * reply);
     /* The call that the process works on has not been answered in time. */
     void (*overdue)(void *subject, PB(Call__MethodCase) method);
     /* The process has ended. `why` is NULL when it was let go; `left_open`: a snapshot set that it had
@@ -53,6 +55,8 @@ struct requester *requester_start(struct broker *broker, const struct requester_
  * False: it has no connection any more or there is no memory; `ended` follows. */
 bool requester_call(struct requester *requester, PB(Call__MethodCase) method, ProtobufCMessage *parameters,
                     size_t index, uint32_t wait_ms, uint32_t limit_ms);
+/* A request that is no call: ReadDocument or PutDocument. Takes its turn among the calls. */
+bool requester_send(struct requester *requester, PB(Envelope) * envelope, uint32_t limit_ms);
 bool requester_is_busy(const struct requester *requester);
 /* Its call has passed its limit, and nothing more will time it. */
 bool requester_is_overdue(const struct requester *requester);

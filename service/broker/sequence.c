@@ -6,10 +6,7 @@
 
 enum {
     WINDOW = 32,
-    ANSWER_MS = 5000, /* however short the grace: a slice of waiting, and the way to us on a busy machine */
-    ASYNC_PENDING = 0x00042309,
-    ASYNC_FINISHED = 0x0004230A,
-    ASYNC_CANCELLED = 0x0004230B
+    ANSWER_MS = 5000 /* however short the grace: a slice of waiting, and the way to us on a busy machine */
 };
 
 bool method_is_asynchronous(PB(Call__MethodCase) method)
@@ -20,6 +17,12 @@ bool method_is_asynchronous(PB(Call__MethodCase) method)
     case PB_METHOD(GATHER_WRITER_STATUS):
     case PB_METHOD(DO_SNAPSHOT_SET):
     case PB_METHOD(BACKUP_COMPLETE):
+    case PB_METHOD(PRE_RESTORE):
+    case PB_METHOD(POST_RESTORE):
+    case PB_METHOD(IMPORT_SNAPSHOTS):
+    case PB_METHOD(QUERY_REVERT_STATUS):
+    case PB_METHOD(BREAK_SNAPSHOT_SET_EX):
+    case PB_METHOD(RECOVER_SET):
         return true;
     default:
         return false;

@@ -8,6 +8,13 @@
 
 #include "service/broker/requester.h"
 
+/* What IVssAsync::QueryStatus says of an operation. */
+enum {
+    ASYNC_PENDING = 0x00042309,
+    ASYNC_FINISHED = 0x0004230A,
+    ASYNC_CANCELLED = 0x0004230B
+};
+
 enum limit {
     LIMIT_CALL, /* any synchronous call but the last two */
     LIMIT_GATHER,

@@ -128,6 +128,10 @@ static void describe_gate(const struct broker *broker, PB(ServiceStatus) * statu
 {
     const struct set *holder = broker->gate.holder;
     status->gate_waiting_for = gate_waiting_for(broker);
+    if (broker->gate.session != NULL) {
+        status->gate_phase = PB_PHASE(ADDING_VOLUMES);
+        status->gate_holder = broker->gate.session->client_name;
+    }
     if (holder == NULL)
         return;
     status->gate_phase = holder->phase;
@@ -153,7 +157,8 @@ void service_status_answer(struct connection *connection, const PB(Envelope) * e
     struct broker_counts counts;
     broker_counts(broker, &counts);
     status.connections = counts.connections;
-    status.queue_length = counts.queue_length + (uint32_t)list_count(&broker->gate.waiting);
+    status.queue_length = counts.queue_length + (uint32_t)list_count(&broker->gate.waiting) +
+                          (uint32_t)list_count(&broker->gate.sessions);
     status.leases = counts.leases;
     status.requesters = counts.requesters;
     describe_gate(broker, &status);

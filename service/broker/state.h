@@ -8,6 +8,7 @@
 #include "service/broker/inventory.h"
 #include "service/broker/lease.h"
 #include "service/broker/rights.h"
+#include "service/broker/session.h"
 #include "service/broker/volumes.h"
 
 struct counters {
@@ -44,6 +45,8 @@ struct broker {
     struct list resolving; /* jobs whose volumes are not known yet */
     struct list queue;     /* jobs without a set, in order of arrival */
     struct list sets;
+    struct list sessions;
+    uint64_t documents_bytes; /* of all connections */
     struct list leases;
     struct list requesters;
     struct gate gate;

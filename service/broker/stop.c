@@ -2,6 +2,7 @@
 #include "service/broker/error.h"
 #include "service/broker/job.h"
 #include "service/broker/log.h"
+#include "service/broker/session.h"
 #include "service/broker/set.h"
 #include "service/broker/state.h"
 
@@ -31,6 +32,7 @@ static void on_stop_timer(struct broker *broker, struct timer *timer)
     broker_log(broker, BROKER_LOG_ERROR, "the time to stop is over; killing the requesters that are left");
     LIST_EACH(struct set, set, &broker->sets, link)
     set_kill(set);
+    sessions_kill(broker);
     inventories_kill(broker);
     timer_set(broker, timer, KILLED_MS);
 }
@@ -40,6 +42,7 @@ static void on_create_timer(struct broker *broker, struct timer *timer)
     (void)timer;
     LIST_EACH(struct set, set, &broker->sets, link)
     set_stop_overdue(set);
+    sessions_stop_overdue(broker);
 }
 
 static void on_flush_timer(struct broker *broker, struct timer *timer)
@@ -67,6 +70,7 @@ void broker_stop(struct broker *broker)
     timer_set(broker, &broker->stop_create_timer, broker->config.stop_create_ms);
     jobs_stop(broker);
     inventories_stop(broker);
+    sessions_stop(broker);
     LIST_EACH(struct set, set, &broker->sets, link)
     set_stop(set);
     broker_settle(broker);

@@ -12,7 +12,8 @@ struct world world;
 
 static bool is_final(const PB(Envelope) * envelope)
 {
-    return envelope->body_case != PB_BODY(PROGRESS) && envelope->body_case != PB_BODY(WRITER);
+    bool has_more = envelope->body_case == PB_BODY(DOCUMENT_CHUNK) && !envelope->document_chunk->last;
+    return envelope->body_case != PB_BODY(PROGRESS) && envelope->body_case != PB_BODY(WRITER) && !has_more;
 }
 
 static void client_got(struct peer *peer, const PB(Envelope) * envelope)

@@ -246,8 +246,68 @@ static void obey(struct world *world, struct fake_requester *requester, const PB
     }
 }
 
+static void refuse(struct world *world, struct fake_requester *requester, uint32_t id, const char *reason)
+{
+    PB(Status) status = SHADOWPIPE__V1__STATUS__INIT;
+    PB(Envelope) envelope = ENVELOPE_OF(STATUS, status, &status);
+    envelope.id = id;
+    status.code = PB_CODE(INVALID_ARGUMENT);
+    status.reason = (char *)(uintptr_t)reason;
+    status.message = status.advice = (char *)(uintptr_t) "refused";
+    status.retry = PB_VALUE(RETRY, RETRY_NO);
+    peer_send(world, requester->peer, &envelope);
+}
+
+static void take_chunk(struct world *world, struct fake_requester *requester, const PB(Envelope) * frame)
+{
+    const PB(PutDocument) *put = frame->put_document;
+    assert_int_equal(put->chunk->offset, requester->document_bytes);
+    requester->document_bytes += put->chunk->data.len;
+    requester->document_is_whole = put->chunk->last;
+    assert_int_equal(put->chunk->last, requester->document_bytes == put->chunk->total_bytes);
+    if (put->chunk->last && world->document_refusal != NULL) {
+        refuse(world, requester, frame->id, world->document_refusal);
+        return;
+    }
+    PB(PutDocumentReply) reply = SHADOWPIPE__V1__PUT_DOCUMENT_REPLY__INIT;
+    PB(Envelope) envelope = ENVELOPE_OF(PUT_DOCUMENT_REPLY, put_document_reply, &reply);
+    envelope.id = frame->id;
+    peer_send(world, requester->peer, &envelope);
+}
+
+/* The document's bytes are their own offsets. */
+static void give_chunk(struct world *world, struct fake_requester *requester, const PB(Envelope) * frame)
+{
+    static uint8_t bytes[256 * 1024];
+    world->chunks_asked++;
+    if (world->document_refusal != NULL) {
+        refuse(world, requester, frame->id, world->document_refusal);
+        return;
+    }
+    PB(DocumentChunk) chunk = SHADOWPIPE__V1__DOCUMENT_CHUNK__INIT;
+    PB(Envelope) envelope = ENVELOPE_OF(DOCUMENT_CHUNK, document_chunk, &chunk);
+    envelope.id = frame->id;
+    chunk.offset = frame->read_document->offset;
+    chunk.total_bytes = world->document_size;
+    size_t left = world->document_size - (size_t)chunk.offset;
+    chunk.data.len = left < sizeof bytes ? left : sizeof bytes;
+    chunk.data.data = bytes;
+    for (size_t i = 0; i < chunk.data.len; i++)
+        bytes[i] = (uint8_t)(chunk.offset + i);
+    chunk.last = chunk.data.len == left;
+    peer_send(world, requester->peer, &envelope);
+}
+
 static void work(struct world *world, struct fake_requester *requester, const PB(Envelope) * frame)
 {
+    if (frame->body_case == PB_BODY(PUT_DOCUMENT)) {
+        take_chunk(world, requester, frame);
+        return;
+    }
+    if (frame->body_case == PB_BODY(READ_DOCUMENT)) {
+        give_chunk(world, requester, frame);
+        return;
+    }
     assert_int_equal(frame->body_case, PB_BODY(CALL));
     assert_true(world->calls_count < MAX_CALLS);
     world->calls[world->calls_count++] = (struct call_record){requester->id, frame->call->method_case};
@@ -363,7 +423,7 @@ static bool act(struct world *world, struct fake_requester *requester)
         if (requester->hangs)
             return false;
         requester->frames_done++;
-        if (frame->body_case == PB_BODY(CALL) && peer->is_open)
+        if (frame->body_case != PB_BODY(REQUESTER_WELCOME) && peer->is_open)
             work(world, requester, frame);
         return true;
     }

@@ -164,7 +164,8 @@ struct peer *peer_connect(struct world *world, enum connection_kind kind)
 
 static bool is_final(const PB(Envelope) * envelope)
 {
-    return envelope->body_case != PB_BODY(PROGRESS) && envelope->body_case != PB_BODY(WRITER);
+    bool has_more = envelope->body_case == PB_BODY(DOCUMENT_CHUNK) && !envelope->document_chunk->last;
+    return envelope->body_case != PB_BODY(PROGRESS) && envelope->body_case != PB_BODY(WRITER) && !has_more;
 }
 
 /* What holds for everything that a client gets. */

@@ -92,6 +92,8 @@ struct fake_requester {
     bool hang_ends_by_abort;
     size_t frames_done;
     size_t added;
+    size_t document_bytes; /* put so far */
+    bool document_is_whole;
 };
 
 struct call_record {
@@ -136,6 +138,9 @@ struct world {
     uint64_t rundown_end_ms;
     unsigned in_progress_answers;
     bool unsupported[16]; /* by index of the volume */
+    size_t document_size; /* of what ReadDocument gives */
+    const char *document_refusal;
+    unsigned chunks_asked;
     char log[256];        /* the last line */
 };
 

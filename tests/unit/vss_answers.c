@@ -107,6 +107,8 @@ static void answer_questions(struct vss_answer *out, const struct vss_view *view
     shadowpipe__v1__is_volume_supported_result__init(&out->supported);
     shadowpipe__v1__query_result__init(&out->query);
     shadowpipe__v1__provider__init(&out->provider);
+    shadowpipe__v1__snapshot__init(&out->own);
+    shadowpipe__v1__snapshot__init(&out->foreign);
     switch (call->method_case) {
     case PB_METHOD(IS_VOLUME_SUPPORTED):
         out->supported.supported = view->supports;
@@ -118,6 +120,13 @@ static void answer_questions(struct vss_answer *out, const struct vss_view *view
         out->providers[0] = &out->provider;
         out->query.providers = out->providers;
         out->query.n_providers = 1;
+        (void)snprintf(out->text, sizeof out->text, "c0b%05u-0000-0000-0000-000000000001", view->object);
+        out->own.snapshot_id = out->text;
+        out->foreign.snapshot_id = (char *)(uintptr_t) "f0000000-0000-0000-0000-000000000001";
+        out->snapshots[0] = &out->foreign;
+        out->snapshots[1] = &out->own;
+        out->query.snapshots = out->snapshots;
+        out->query.n_snapshots = call->query->object_type == 3 ? 2 : 0;
         out->reply.out_case = PB_OUT(QUERY);
         out->reply.query = &out->query;
         break;

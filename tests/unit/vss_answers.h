@@ -51,6 +51,8 @@ struct vss_answer {
     PB(QueryResult) query;
     PB(Provider) provider;
     PB(Provider) * providers[1];
+    PB(Snapshot) own, foreign;
+    PB(Snapshot) * snapshots[2];
     char text[64];
 };
 

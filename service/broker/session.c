@@ -1,0 +1,585 @@
+#include "service/broker/session.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "service/broker/error.h"
+#include "service/broker/gate.h"
+#include "service/broker/log.h"
+#include "service/broker/message.h"
+#include "service/broker/sequence.h"
+#include "service/broker/state.h"
+
+enum {
+    ARENA_BYTES = 256 * 1024,
+    SESSIONS_PER_CONNECTION = 64, /* those that have ended and are remembered included */
+    RETRY_MS = 5000,
+    TYPE_COPY = 5,            /* VSS_BT_COPY */
+    CONTEXT_NO_WRITERS = 0x10 /* VSS_VOLSNAP_ATTR_NO_WRITERS */
+};
+
+/* ---- what VSS holds ---- */
+
+static bool has_writers(const struct session *session)
+{
+    return (session->record.context & CONTEXT_NO_WRITERS) == 0;
+}
+
+bool session_is_in_vss(const struct session *session)
+{
+    const struct session_record *record = &session->record;
+    return session->requester != NULL && record->has_object && !record->aborted && !record->completed &&
+           !record->creation_ended && (record->opened || record->prepared || record->start_sent);
+}
+
+bool session_owns(const void *subject, const char *id)
+{
+    const struct session *session = subject;
+    const struct session_record *record = &session->record;
+    if (id[0] == '\0')
+        return false;
+    if (text_equal(record->set_id, id))
+        return true;
+    for (size_t i = 0; i < record->snapshots_count; i++) {
+        if (text_equal(record->snapshots[i], id))
+            return true;
+    }
+    return false;
+}
+
+static void keep_id(char kept[GUID_CHARS], const char *id)
+{
+    if (strlen(id) < GUID_CHARS)
+        memcpy(kept, id, strlen(id) + 1);
+}
+
+static void note_start(struct session *session, const PB(CallReply) * reply, bool is_good)
+{
+    struct session_record *record = &session->record;
+    record->start_sent = false;
+    if (!is_good)
+        return;
+    record->opened = true;
+    record->snapshots_count = 0;
+    gate_session_opened(session);
+    if (reply->out_case == PB_OUT(START_SNAPSHOT_SET))
+        keep_id(record->set_id, reply->start_snapshot_set->set_id);
+}
+
+static void note(struct session *session, PB(Call__MethodCase) method, const PB(CallReply) * reply)
+{
+    struct session_record *record = &session->record;
+    bool was_called = (reply->hresult & 0x80000000u) == 0;
+    bool is_good = reply_failure(session->broker, method, reply) == NULL;
+    switch (method) {
+    case PB_METHOD(CREATE_OBJECT):
+        record->has_object = is_good;
+        break;
+    case PB_METHOD(SET_CONTEXT):
+        record->context = was_called ? session->sent_context : record->context;
+        break;
+    case PB_METHOD(SET_BACKUP_STATE):
+        if (was_called) {
+            record->backup_type = session->sent_type;
+            record->component_mode = session->sent_component_mode;
+        }
+        break;
+    case PB_METHOD(START_SNAPSHOT_SET):
+        note_start(session, reply, was_called);
+        break;
+    case PB_METHOD(ADD_TO_SNAPSHOT_SET):
+        if (reply->out_case == PB_OUT(ADD_TO_SNAPSHOT_SET) && record->snapshots_count < SESSION_SNAPSHOTS_MAX)
+            keep_id(record->snapshots[record->snapshots_count++], reply->add_to_snapshot_set->snapshot_id);
+        break;
+    case PB_METHOD(PREPARE_FOR_BACKUP):
+        record->prepared |= was_called;
+        break;
+    case PB_METHOD(DO_SNAPSHOT_SET):
+        record->creation_ended |= was_called && reply->async_hresult != ASYNC_PENDING;
+        record->created |= is_good;
+        break;
+    case PB_METHOD(BACKUP_COMPLETE):
+        record->completed |= is_good;
+        break;
+    case PB_METHOD(ABORT_BACKUP):
+        record->aborted |= is_good;
+        break;
+    default:
+        break;
+    }
+}
+
+static bool owes_completion(const struct session *session)
+{
+    const struct session_record *record = &session->record;
+    return record->created && has_writers(session) && !record->completed && !record->aborted &&
+           record->backup_type == TYPE_COPY;
+}
+
+/* The same rule as a set's: elsewhere AbortBackup would do harm, for it raises Abort in every writer. */
+static bool owes_abort(const struct session *session)
+{
+    const struct session_record *record = &session->record;
+    if (record->aborted || record->completed || !record->has_object)
+        return false;
+    return record->created ? has_writers(session) : record->opened || record->prepared || record->start_sent;
+}
+
+/* ---- its end ---- */
+
+static void session_free(struct session *session)
+{
+    assert(session->requester == NULL && list_is_empty(&session->steps));
+    gate_session_leave(session);
+    list_remove(&session->link);
+    list_remove(&session->connection_link);
+    timer_stop(&session->timer);
+    owner_release(session->owner);
+    arena_free(&session->arena);
+    free(session);
+}
+
+void session_let_go(struct session *session)
+{
+    list_remove(&session->connection_link);
+    session->connection = NULL;
+    if (session->stage == SESSION_ENDED && list_is_empty(&session->steps))
+        session_free(session);
+}
+
+static void call_for_end(struct session *session, PB(Call__MethodCase) method,
+                         const ProtobufCMessageDescriptor *descriptor, enum limit limit)
+{
+    struct broker *broker = session->broker;
+    bool is_async = method_is_asynchronous(method);
+    uint32_t limit_ms = limit_default_ms(&broker->config, limit);
+    /* When it cannot be sent the process's end follows, and cleans up here. */
+    (void)requester_call(session->requester, method, message_new(&broker->arena, descriptor), 0,
+                         is_async ? limit_ms : 0,
+                         is_async ? limit_ms + 2 * broker->config.cancel_grace_ms : limit_ms);
+}
+
+static void leave(struct session *session)
+{
+    session->stage = SESSION_LEAVING;
+    requester_let_go(session->requester);
+}
+
+static void abort_backup(struct session *session)
+{
+    session->abort_tried = true;
+    call_for_end(session, PB_METHOD(ABORT_BACKUP), &shadowpipe__v1__abort_backup__descriptor, LIMIT_ABORT);
+}
+
+/* Nothing is under way: the next thing that VSS is owed. */
+static void next_duty(struct session *session)
+{
+    session->stage = SESSION_ENDING;
+    if (!session->record.has_object) {
+        leave(session);
+    } else if (owes_completion(session) && !session->completes && !session->abort_tried) {
+        session->completes = true;
+        call_for_end(session, PB_METHOD(BACKUP_COMPLETE), &shadowpipe__v1__backup_complete__descriptor,
+                     LIMIT_COMPLETE);
+    } else if (session->completes && session->record.completed && !session->status_asked) {
+        session->status_asked = true; /* it ends the writers' record of this backup */
+        call_for_end(session, PB_METHOD(GATHER_WRITER_STATUS),
+                     &shadowpipe__v1__gather_writer_status__descriptor, LIMIT_STATUS);
+    } else if (owes_abort(session) && !session->abort_tried) {
+        abort_backup(session);
+    } else {
+        call_for_end(session, PB_METHOD(RELEASE_OBJECT), &shadowpipe__v1__release_object__descriptor,
+                     LIMIT_RELEASE);
+    }
+}
+
+/* What runs inside DoSnapshotSet is short, and then owed to the writers; only the service's stop ends it. */
+static void cancel_call(struct session *session)
+{
+    struct broker *broker = session->broker;
+    PB(Call__MethodCase) method = requester_busy_with(session->requester);
+    if (!method_is_asynchronous(method) || (method == PB_METHOD(DO_SNAPSHOT_SET) && !broker->stopping))
+        return; /* it has a limit of its own */
+    requester_cancel(session->requester);
+    timer_set(broker, &session->timer, 2 * (uint64_t)broker->config.cancel_grace_ms);
+}
+
+static void go_on(struct session *session)
+{
+    timer_stop(&session->timer);
+    if (session->requester->state != REQUESTER_READY)
+        leave(session); /* it has no object yet, or is lost */
+    else if (requester_is_busy(session->requester))
+        cancel_call(session);
+    else
+        next_duty(session);
+}
+
+void session_end(struct session *session, PB(Status) * failure)
+{
+    if (session->stage >= SESSION_DRAINING)
+        return;
+    if (failure != NULL) {
+        broker_log(session->broker, BROKER_LOG_WARNING, "the session of %s ends: %s", session->client_name,
+                   failure->message);
+        session->failure = MESSAGE_COPY(&session->arena, failure);
+        if (session->failure == NULL)
+            session->failure = error_no_memory();
+    }
+    list_remove(&session->gate_link);
+    session->stage = SESSION_DRAINING;
+    steps_fail(session, failure);
+    go_on(session);
+}
+
+static void kill(struct session *session)
+{
+    PB(Status) *why = status_make(&session->broker->arena, PB_CODE(DEADLINE_EXCEEDED), "REQUESTER_STUCK",
+                                  "%s did not return, so the process had to be killed",
+                                  method_name(requester_busy_with(session->requester)));
+    error_retry(why, PB_VALUE(RETRY, RETRY_SOON), 60 * 1000);
+    requester_kill(session->requester,
+                   error_advise(why, "VSS may need minutes to notice; see the Application event log."));
+}
+
+/* While it ends. AbortBackup still gets through to an asynchronous call that runs. */
+static void end_overdue(struct session *session)
+{
+    if (session->requester == NULL || session->requester->state != REQUESTER_READY)
+        return;
+    if (!method_is_asynchronous(requester_busy_with(session->requester)) || session->abort_tried ||
+        !owes_abort(session)) {
+        kill(session);
+        return;
+    }
+    abort_backup(session);
+    timer_set(session->broker, &session->timer, session->broker->config.abort_ms);
+}
+
+static void end_replied(struct session *session, PB(Call__MethodCase) method)
+{
+    if (method == PB_METHOD(RELEASE_OBJECT)) {
+        session->record.has_object = false; /* whatever it said, there is nothing more to release */
+        gate_session_leave(session);
+        leave(session);
+        steps_closed(session, NULL);
+    } else if (!requester_is_busy(session->requester)) {
+        go_on(session);
+    }
+}
+
+/* ---- its life ---- */
+
+static void on_timer(struct broker *broker, struct timer *timer)
+{
+    struct session *session = LIST_ITEM(timer, struct session, timer);
+    if (session->stage >= SESSION_DRAINING) {
+        end_overdue(session);
+        return;
+    }
+    PB(Status) *status = status_make(
+        &broker->arena, PB_CODE(ABORTED), "GATE_IDLE",
+        "the session made no call for %u s while its snapshot set was open, so the set was aborted",
+        (unsigned)broker->config.gate_idle_ms / 1000);
+    error_retry(status, PB_VALUE(RETRY, RETRY_AFTER_CHANGE), 0);
+    error_advise(status, "Open a new session and go from StartSnapshotSet to DoSnapshotSet without a pause.");
+    session_end(session, status != NULL ? status : error_no_memory());
+}
+
+void session_advance(struct session *session)
+{
+    if (session->stage == SESSION_OPEN)
+        steps_run(session);
+    if (session->stage != SESSION_OPEN)
+        return;
+    bool is_idle = gate_is_held_by_session(session) && list_is_empty(&session->steps) &&
+                   !requester_is_busy(session->requester);
+    if (!is_idle)
+        timer_stop(&session->timer);
+    else if (!timer_runs(&session->timer))
+        timer_set(session->broker, &session->timer, session->broker->config.gate_idle_ms);
+}
+
+void session_gate_granted(struct session *session)
+{
+    session_advance(session);
+    if (!session_is_in_vss(session) && session->running == NULL)
+        gate_session_leave(session); /* nobody wants it any more */
+}
+
+void session_gate_expired(struct session *session)
+{
+    struct broker *broker = session->broker;
+    if (session->stage != SESSION_OPEN ||
+        requester_busy_with(session->requester) == PB_METHOD(DO_SNAPSHOT_SET))
+        return; /* DoSnapshotSet's own limit is no later than this */
+    PB(Status) *status = status_make(&broker->arena, PB_CODE(ABORTED), "GATE_TIMEOUT",
+                                     "the snapshot set was not created within the %u s that one may take",
+                                     (unsigned)broker->config.gate_hold_ms / 1000);
+    error_retry(status, PB_VALUE(RETRY, RETRY_SOON), 60 * 1000);
+    error_advise(status, "See which writer or provider is slow in the Application event log.");
+    session_end(session, status != NULL ? status : error_no_memory());
+}
+
+/* ---- from its requester ---- */
+
+static void on_ready(void *subject)
+{
+    struct session *session = subject;
+    call_for_end(session, PB_METHOD(CREATE_OBJECT), &shadowpipe__v1__create_object__descriptor, LIMIT_CALL);
+}
+
+static void on_created(struct session *session, const PB(CallReply) * reply)
+{
+    if (session->record.has_object) {
+        session->stage = SESSION_OPEN;
+        steps_opened(session);
+        session_advance(session);
+        return;
+    }
+    PB(Status) *failure = reply_failure(session->broker, PB_METHOD(CREATE_OBJECT), reply);
+    session_end(session, failure != NULL ? failure : error_no_memory());
+    session_let_go(session);
+}
+
+static void on_replied(void *subject, PB(Call__MethodCase) method, size_t index, const PB(CallReply) * reply)
+{
+    struct session *session = subject;
+    (void)index;
+    note(session, method, reply);
+    if (session->stage >= SESSION_DRAINING) {
+        end_replied(session, method);
+        return;
+    }
+    if (!session_is_in_vss(session))
+        gate_session_leave(session);
+    if (session->stage == SESSION_STARTING) {
+        on_created(session, reply);
+        return;
+    }
+    step_replied(session, method, reply);
+    if (session->broker->stopping)
+        session_end(session, error_stopping(session->broker));
+    else
+        session_advance(session);
+}
+
+static void on_answered(void *subject, const PB(Envelope) * reply)
+{
+    struct session *session = subject;
+    if (session->stage >= SESSION_DRAINING) {
+        end_replied(session, PB_METHOD(_NOT_SET));
+        return;
+    }
+    step_answered(session, reply);
+    session_advance(session);
+}
+
+static void on_overdue(void *subject, PB(Call__MethodCase) method)
+{
+    struct session *session = subject;
+    struct broker *broker = session->broker;
+    if (session->stage >= SESSION_DRAINING) {
+        end_overdue(session);
+        return;
+    }
+    PB(Status) *status = status_make(&broker->arena, PB_CODE(DEADLINE_EXCEEDED), "PHASE_TIMEOUT",
+                                     "%s did not return within its limit", method_name(method));
+    if (status != NULL)
+        status->method = text_constant(method_name(method));
+    error_retry(status, PB_VALUE(RETRY, RETRY_SOON), 60 * 1000);
+    error_advise(status, "See which writer hangs (vssadmin list writers) and restart its service.");
+    session_end(session, status != NULL ? status : error_no_memory());
+    timer_stop(&session->timer); /* its cancellation has been tried */
+    end_overdue(session);
+}
+
+static void on_ended(void *subject, PB(Status) * why, bool left_open)
+{
+    struct session *session = subject;
+    struct broker *broker = session->broker;
+    if (session_is_in_vss(session) && left_open)
+        gate_run_down(broker);
+    session->requester = NULL;
+    bool was_released = !session->record.has_object;
+    session->record.has_object = false;
+    list_remove(&session->gate_link);
+    gate_session_leave(session);
+    timer_stop(&session->timer);
+    if (why == NULL)
+        why = error_stopping(broker);
+    if (session->failure == NULL)
+        session->failure = why != NULL ? MESSAGE_COPY(&session->arena, why) : NULL;
+    if (session->failure == NULL)
+        session->failure = error_no_memory();
+    bool was_starting = session->stage == SESSION_STARTING;
+    session->stage = SESSION_ENDED;
+    steps_fail(session, session->failure);
+    steps_closed(session, was_released ? NULL : session->failure);
+    if (session->connection == NULL)
+        session_free(session);
+    else if (was_starting)
+        session_let_go(session); /* the client has never learned its id */
+}
+
+static const struct requester_user requester_user = {.ready = on_ready,
+                                                     .replied = on_replied,
+                                                     .answered = on_answered,
+                                                     .overdue = on_overdue,
+                                                     .ended = on_ended};
+
+/* ---- beginnings ---- */
+
+struct session *session_find(struct connection *connection, const char *id)
+{
+    LIST_EACH(struct session, session, &connection->sessions, connection_link)
+    {
+        if (text_equal(session->id, id) && session->stage != SESSION_STARTING)
+            return session;
+    }
+    return NULL;
+}
+
+uint32_t sessions_count(const struct broker *broker)
+{
+    uint32_t count = 0;
+    LIST_EACH(const struct session, session, &broker->sessions, link)
+    count += session->requester != NULL;
+    return count;
+}
+
+static PB(Status) * check_open(struct connection *connection, const PB(OpenSession) * open)
+{
+    struct broker *broker = connection->broker;
+    if (open->mode == PB_VALUE(SESSION_MODE, SESSION_MODE_UNSPECIFIED))
+        return error_field(error_advise(status_make(&broker->arena, PB_CODE(INVALID_ARGUMENT), "NO_MODE",
+                                                    "the request does not say what the session is for"),
+                                        "Set the mode to backup, restore or query."),
+                           "open_session.mode");
+    if (open->document_id[0] != '\0') {
+        const struct document *document = document_find(connection, open->document_id);
+        if (document == NULL || !document->is_complete)
+            return error_document(broker, document, "open_session.document_id");
+    }
+    const char *limit_name = NULL;
+    if (sessions_count(broker) >= broker->config.max_sets)
+        limit_name = "max_sets";
+    else if (list_count(&connection->sessions) >= SESSIONS_PER_CONNECTION)
+        limit_name = "sessions_per_connection";
+    if (limit_name == NULL)
+        return NULL;
+    PB(Status) *status = status_make(&broker->arena, PB_CODE(RESOURCE_EXHAUSTED), "LIMIT",
+                                     "there are as many sessions as there may be (%s)", limit_name);
+    error_limit(status, limit_name, RETRY_MS);
+    return error_advise(status, "Close sessions that are done.");
+}
+
+/* NULL without memory. */
+static struct session *session_new(struct connection *connection, const PB(OpenSession) * open)
+{
+    struct broker *broker = connection->broker;
+    struct session *session = calloc(1, sizeof *session);
+    if (session == NULL)
+        return NULL;
+    session->broker = broker;
+    session->connection = connection;
+    session->owner = owner_share(connection->owner);
+    list_init(&session->gate_link);
+    list_init(&session->steps);
+    timer_init(&session->timer, on_timer);
+    arena_init(&session->arena, ARENA_BYTES);
+    make_guid(broker, session->id);
+    keep_id(session->document_id, open->document_id);
+    list_append(&broker->sessions, &session->link);
+    list_append(&connection->sessions, &session->connection_link);
+    session->client_name = arena_strdup(&session->arena, connection->client_name);
+    session->requester =
+        session->client_name != NULL ? requester_start(broker, &requester_user, session) : NULL;
+    if (session->requester == NULL) {
+        session_free(session);
+        return NULL;
+    }
+    return session;
+}
+
+void session_open(struct connection *connection, const PB(Envelope) * envelope)
+{
+    PB(Status) *refusal = check_open(connection, envelope->open_session);
+    struct session *session = refusal == NULL ? session_new(connection, envelope->open_session) : NULL;
+    if (session == NULL) {
+        fail_now(connection, envelope->id, refusal);
+        return;
+    }
+    if (!step_open(session, envelope)) {
+        session_end(session, NULL);
+        session_let_go(session);
+        return;
+    }
+    broker_log(connection->broker, BROKER_LOG_INFO, "%s opens session %s%s%s", session->client_name,
+               session->id, envelope->open_session->purpose[0] != '\0' ? ": " : "",
+               envelope->open_session->purpose);
+}
+
+/* ---- all of them ---- */
+
+void sessions_abandon(struct connection *connection)
+{
+    while (!list_is_empty(&connection->sessions)) {
+        struct session *session = LIST_FIRST(&connection->sessions, struct session, connection_link);
+        session_end(session, NULL);
+        session_let_go(session);
+    }
+}
+
+void sessions_continue(struct connection *connection)
+{
+    LIST_EACH(struct session, session, &connection->sessions, connection_link)
+    steps_continue(session);
+}
+
+static bool is_freezing(const struct session *session)
+{
+    return session->requester != NULL &&
+           requester_busy_with(session->requester) == PB_METHOD(DO_SNAPSHOT_SET);
+}
+
+void sessions_stop(struct broker *broker)
+{
+    LIST_EACH(struct session, session, &broker->sessions, link)
+    {
+        if (!is_freezing(session))
+            session_end(session, error_stopping(broker));
+    }
+}
+
+void sessions_stop_overdue(struct broker *broker)
+{
+    LIST_EACH(struct session, session, &broker->sessions, link)
+    {
+        if (!is_freezing(session))
+            continue;
+        if (session->stage >= SESSION_DRAINING)
+            cancel_call(session);
+        else
+            session_end(session, error_stopping(broker));
+    }
+}
+
+void sessions_kill(struct broker *broker)
+{
+    LIST_EACH(struct session, session, &broker->sessions, link)
+    {
+        if (session->requester != NULL)
+            requester_kill(session->requester, error_stopping(broker));
+    }
+}
+
+void sessions_free(struct broker *broker)
+{
+    LIST_EACH(struct session, session, &broker->sessions, link)
+    {
+        session->requester = NULL;
+        session_free(session);
+    }
+}
