@@ -35,6 +35,18 @@ method_run get_writer_metadata_count, get_writer_metadata, get_writer_metadata_e
     get_writer_status_count, get_writer_status, get_writer_status_ex, free_writer_status,
     disable_writer_classes, enable_writer_classes, disable_writer_instances;
 method_start gather_writer_metadata, gather_writer_status;
+/* methods_components.c */
+method_run get_writer_components_count, get_writer_components;
+/* methods_restore.c */
+method_run initialize_for_restore, set_restore_state, set_selected_for_restore, set_selected_for_restore_ex,
+    set_restore_options, set_additional_restores, add_restore_subcomponent, set_authoritative_restore,
+    set_roll_forward, set_restore_name, add_new_target, add_alternative_location_mapping,
+    set_ranges_file_path, set_file_restore_status;
+method_start pre_restore, post_restore;
+/* methods_manage.c */
+method_run expose_snapshot, unexpose_snapshot, break_snapshot_set, revert_to_snapshot, should_block_revert,
+    add_snapshot_to_recovery_set, get_root_and_logical_prefix_paths;
+method_start break_snapshot_set_ex, import_snapshots, query_revert_status, recover_set;
 /* methods_snapshots.c */
 method_run get_snapshot_properties, query, delete_snapshots, is_volume_supported, is_volume_snapshotted;
 

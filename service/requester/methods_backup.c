@@ -1,13 +1,9 @@
 /* The methods of a backup, in the order in which a backup calls them. */
-#include <stdlib.h>
-#include <string.h>
-
 #include "proto/status.h"
-#include "service/requester/log.h"
+#include "service/requester/component.h"
+#include "service/requester/documents.h"
 #include "service/requester/methods.h"
 #include "service/requester/text.h"
-
-#include <bcrypt.h>
 
 HRESULT create_object(struct session *session, const PB(Call) * call, struct reply *reply)
 {
@@ -44,10 +40,14 @@ HRESULT release_object(struct session *session, const PB(Call) * call, struct re
 
 HRESULT initialize_for_backup(struct session *session, const PB(Call) * call, struct reply *reply)
 {
-    if (call->initialize_for_backup->document_id[0] != '\0') {
-        return reply_refuse(reply, "initialize_for_backup.document_id", "not implemented yet");
+    BSTR xml; /* of a transportable set that is to be imported; NULL for a new backup */
+    HRESULT hresult = documents_take(session, reply, "initialize_for_backup.document_id",
+                                     call->initialize_for_backup->document_id, &xml);
+    if (FAILED(hresult)) {
+        return hresult;
     }
-    HRESULT hresult = IVssBackupComponents_InitializeForBackup(session->object, NULL);
+    hresult = IVssBackupComponents_InitializeForBackup(session->object, xml);
+    SysFreeString(xml);
     if (SUCCEEDED(hresult)) {
         session->record.object = OBJECT_BACKUP;
     }
@@ -82,42 +82,11 @@ HRESULT set_backup_state(struct session *session, const PB(Call) * call, struct 
 
 /* ---- Components. ---- */
 
-struct component {
-    VSS_ID instance_id;
-    VSS_ID writer_id;
-    VSS_COMPONENT_TYPE type;
-    const wchar_t *logical_path; /* NULL = none */
-    const wchar_t *name;
-};
-
-/* False: *hresult says why the call cannot be made. */
-static bool parse_component(struct reply *reply, const PB(ComponentRef) * in, struct component *out,
-                            HRESULT *hresult)
-{
-    *hresult = E_INVALIDARG;
-    if (in == NULL) {
-        reply_refuse(reply, "component", "missing");
-        return false;
-    }
-    if (!reply_parse_guid(reply, "component.writer_id", in->writer_id, &out->writer_id) ||
-        !reply_parse_guid(reply, "component.instance_id", in->instance_id, &out->instance_id)) {
-        return false;
-    }
-    out->type = (VSS_COMPONENT_TYPE)in->type;
-    out->logical_path = reply_wide_or_null(reply, in->logical_path);
-    out->name = reply_wide(reply, in->name);
-    if (reply->no_memory) {
-        *hresult = E_OUTOFMEMORY;
-        return false;
-    }
-    return true;
-}
-
 HRESULT add_component(struct session *session, const PB(Call) * call, struct reply *reply)
 {
     struct component component;
     HRESULT hresult;
-    if (!parse_component(reply, call->add_component->component, &component, &hresult)) {
+    if (!component_parse(reply, call->add_component->component, &component, &hresult)) {
         return hresult;
     }
     return IVssBackupComponents_AddComponent(session->object, component.instance_id, component.writer_id,
@@ -128,7 +97,7 @@ HRESULT set_backup_succeeded(struct session *session, const PB(Call) * call, str
 {
     struct component component;
     HRESULT hresult;
-    if (!parse_component(reply, call->set_backup_succeeded->component, &component, &hresult)) {
+    if (!component_parse(reply, call->set_backup_succeeded->component, &component, &hresult)) {
         return hresult;
     }
     return IVssBackupComponents_SetBackupSucceeded(
@@ -140,7 +109,7 @@ HRESULT set_backup_options(struct session *session, const PB(Call) * call, struc
 {
     struct component component;
     HRESULT hresult;
-    if (!parse_component(reply, call->set_backup_options->component, &component, &hresult)) {
+    if (!component_parse(reply, call->set_backup_options->component, &component, &hresult)) {
         return hresult;
     }
     const wchar_t *options = reply_wide(reply, call->set_backup_options->options);
@@ -155,7 +124,7 @@ HRESULT set_previous_backup_stamp(struct session *session, const PB(Call) * call
 {
     struct component component;
     HRESULT hresult;
-    if (!parse_component(reply, call->set_previous_backup_stamp->component, &component, &hresult)) {
+    if (!component_parse(reply, call->set_previous_backup_stamp->component, &component, &hresult)) {
         return hresult;
     }
     const wchar_t *stamp = reply_wide(reply, call->set_previous_backup_stamp->stamp);
@@ -253,64 +222,6 @@ HRESULT abort_backup(struct session *session, const PB(Call) * call, struct repl
 
 /* ---- Documents and identity. ---- */
 
-/* An HRESULT, for the hash is part of what the caller was promised. */
-static HRESULT sha256(const char *data, size_t size, BYTE hash[32])
-{
-    BCRYPT_ALG_HANDLE algorithm = NULL;
-    BCRYPT_HASH_HANDLE state = NULL;
-    NTSTATUS status = BCryptOpenAlgorithmProvider(&algorithm, BCRYPT_SHA256_ALGORITHM, NULL, 0);
-    if (BCRYPT_SUCCESS(status)) {
-        status = BCryptCreateHash(algorithm, &state, NULL, 0, NULL, 0, 0);
-    }
-    if (BCRYPT_SUCCESS(status)) {
-        status = BCryptHashData(state, (BYTE *)(UINT_PTR)data, (ULONG)size, 0);
-    }
-    if (BCRYPT_SUCCESS(status)) {
-        status = BCryptFinishHash(state, hash, 32, 0);
-    }
-    if (state != NULL) {
-        BCryptDestroyHash(state);
-    }
-    if (algorithm != NULL) {
-        BCryptCloseAlgorithmProvider(algorithm, 0);
-    }
-    return BCRYPT_SUCCESS(status) ? S_OK : HRESULT_FROM_NT(status);
-}
-
-/* Keeps the document in UTF-8 until it is asked for. */
-static HRESULT keep_document(struct session *session, BSTR xml)
-{
-    int size = WideCharToMultiByte(CP_UTF8, 0, xml, -1, NULL, 0, NULL, NULL);
-    char *text = size > 0 ? malloc((size_t)size) : NULL;
-    if (text == NULL) {
-        return E_OUTOFMEMORY;
-    }
-    WideCharToMultiByte(CP_UTF8, 0, xml, -1, text, size, NULL, NULL);
-    free(session->document);
-    session->document = text;
-    session->document_size = (size_t)size - 1;
-    return S_OK;
-}
-
-static void describe_document(struct session *session, struct reply *reply)
-{
-    PB(SaveAsXMLResult) *out = REPLY_OUT(reply, SAVE_AS_XML, save_as_xml, save_as_xmlresult);
-    PB(DocumentInfo) *info = reply_message(reply, &shadowpipe__v1__document_info__descriptor);
-    BYTE *hash = reply_alloc(reply, 32);
-    if (out == NULL || info == NULL || hash == NULL) {
-        return;
-    }
-    out->document = info;
-    info->kind = PB_VALUE(DOCUMENT_KIND, DOCUMENT_KIND_BACKUP_COMPONENTS);
-    info->size_bytes = session->document_size;
-    if (SUCCEEDED(sha256(session->document, session->document_size, hash))) {
-        info->sha256.data = hash;
-        info->sha256.len = 32;
-    } else {
-        log_failure("SHA-256 failed: the document is described without it");
-    }
-}
-
 HRESULT save_as_xml(struct session *session, const PB(Call) * call, struct reply *reply)
 {
     (void)call;
@@ -319,13 +230,16 @@ HRESULT save_as_xml(struct session *session, const PB(Call) * call, struct reply
     if (FAILED(hresult)) {
         return hresult;
     }
-    HRESULT kept = xml != NULL ? keep_document(session, xml) : E_POINTER;
+    HRESULT kept = xml != NULL ? documents_keep(session, NULL, xml) : E_POINTER;
     SysFreeString(xml);
     if (FAILED(kept)) {
         reply->failed_method = "keeping the document";
         return kept;
     }
-    describe_document(session, reply);
+    PB(SaveAsXMLResult) *out = REPLY_OUT(reply, SAVE_AS_XML, save_as_xml, save_as_xmlresult);
+    if (out != NULL) {
+        out->document = documents_describe(session, reply, NULL);
+    }
     return hresult;
 }
 

@@ -3,6 +3,7 @@
 
 #include "proto/status.h"
 #include "service/requester/log.h"
+#include "service/requester/documents.h"
 #include "service/requester/metadata.h"
 #include "service/requester/methods.h"
 #include "service/requester/text.h"
@@ -68,6 +69,32 @@ static HRESULT take_metadata(struct reply *reply, IVssExamineWriterMetadata *met
     return hresult;
 }
 
+/* The document itself, for ReadDocument: FreeWriterMetadata shall not take it away. */
+static HRESULT keep_document(struct session *session, struct reply *reply,
+                             IVssExamineWriterMetadata *metadata, const VSS_ID *instance_id)
+{
+    BSTR xml = NULL;
+    HRESULT hresult = IVssExamineWriterMetadata_SaveAsXML(metadata, &xml);
+    if (SUCCEEDED(hresult)) {
+        hresult = xml != NULL ? documents_keep(session, instance_id, xml) : E_POINTER;
+    }
+    SysFreeString(xml);
+    if (FAILED(hresult)) {
+        reply->failed_method = "IVssExamineWriterMetadata::SaveAsXML";
+        IVssExamineWriterMetadata_Release(metadata);
+    }
+    return hresult;
+}
+
+static void describe_document(struct session *session, struct reply *reply, const VSS_ID *instance_id)
+{
+    if (reply->message.out_case == PB_OUT(GET_WRITER_METADATA)) {
+        reply->message.get_writer_metadata->document = documents_describe(session, reply, instance_id);
+    } else if (reply->message.out_case == PB_OUT(GET_WRITER_METADATA_EX)) {
+        reply->message.get_writer_metadata_ex->document = documents_describe(session, reply, instance_id);
+    }
+}
+
 HRESULT get_writer_metadata(struct session *session, const PB(Call) * call, struct reply *reply)
 {
     const PB(GetWriterMetadata) *in = call->get_writer_metadata;
@@ -78,7 +105,17 @@ HRESULT get_writer_metadata(struct session *session, const PB(Call) * call, stru
     if (FAILED(hresult) || metadata == NULL) {
         return FAILED(hresult) ? hresult : E_POINTER;
     }
-    return take_metadata(reply, metadata, in->with_components, in->with_files, false);
+    if (in->with_document) {
+        hresult = keep_document(session, reply, metadata, &instance_id);
+        if (FAILED(hresult)) {
+            return hresult;
+        }
+    }
+    hresult = take_metadata(reply, metadata, in->with_components, in->with_files, false);
+    if (SUCCEEDED(hresult) && in->with_document) {
+        describe_document(session, reply, &instance_id);
+    }
+    return hresult;
 }
 
 HRESULT get_writer_metadata_ex(struct session *session, const PB(Call) * call, struct reply *reply)
@@ -95,8 +132,18 @@ HRESULT get_writer_metadata_ex(struct session *session, const PB(Call) * call, s
     if (FAILED(hresult) || metadata == NULL) {
         return FAILED(hresult) ? hresult : E_POINTER;
     }
-    return take_metadata(reply, (IVssExamineWriterMetadata *)metadata, in->with_components, in->with_files,
-                         true);
+    IVssExamineWriterMetadata *plain = (IVssExamineWriterMetadata *)metadata;
+    if (in->with_document) {
+        hresult = keep_document(session, reply, plain, &instance_id);
+        if (FAILED(hresult)) {
+            return hresult;
+        }
+    }
+    hresult = take_metadata(reply, plain, in->with_components, in->with_files, true);
+    if (SUCCEEDED(hresult) && in->with_document) {
+        describe_document(session, reply, &instance_id);
+    }
+    return hresult;
 }
 
 HRESULT free_writer_metadata(struct session *session, const PB(Call) * call, struct reply *reply)

@@ -325,3 +325,25 @@ const char *record_missing_complete(const struct record *record)
     /* VSS allows a backup without a set: then PrepareForBackup is enough. */
     return record->set == SET_NONE ? no_more : record_missing_created(record);
 }
+
+/* What is to be restored, and how, is said before PreRestore, which comes once. */
+const char *record_missing_selection(const struct record *record)
+{
+    const char *missing = record_missing_restore(record);
+    if (missing != no_more) {
+        return missing;
+    }
+    return record->pre_restore != STEP_NONE ? "a new session: PreRestore was called already" : no_more;
+}
+
+const char *record_missing_restored_files(const struct record *record)
+{
+    const char *missing = record_missing_restore(record);
+    if (missing != no_more) {
+        return missing;
+    }
+    if (record->pre_restore != STEP_DONE) {
+        return record->pre_restore == STEP_FAILED ? "a new session: PreRestore failed" : "PreRestore";
+    }
+    return record->post_restore != STEP_NONE ? "a new session: PostRestore was called already" : no_more;
+}

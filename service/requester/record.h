@@ -74,6 +74,7 @@ record_rule record_missing_object, record_missing_new_object, record_missing_ini
     record_missing_backup, record_missing_restore, record_missing_context, record_missing_state,
     record_missing_gather, record_missing_metadata, record_missing_component, record_missing_start_set,
     record_missing_open_set, record_missing_prepare, record_missing_do_set, record_missing_created,
-    record_missing_status, record_missing_succeeded, record_missing_document, record_missing_complete;
+    record_missing_selection, record_missing_restored_files, record_missing_status, record_missing_succeeded,
+    record_missing_document, record_missing_complete;
 
 #endif

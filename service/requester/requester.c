@@ -113,6 +113,8 @@ static bool take_envelope(struct requester *requester, struct task **job)
     }
     switch ((int)envelope->body_case) {
     case PB_BODY(CALL):
+    case PB_BODY(READ_DOCUMENT):
+    case PB_BODY(PUT_DOCUMENT):
         worker_submit(&requester->worker, *job);
         *job = NULL;
         return true;
@@ -124,7 +126,7 @@ static bool take_envelope(struct requester *requester, struct task **job)
     default:
         return send_status(requester, envelope->id,
                            status_make(&(*job)->arena, PB_CODE(UNIMPLEMENTED), "UNIMPLEMENTED",
-                                       "a requester answers calls and cancels only"));
+                                       "a requester answers calls, documents and cancels only"));
     }
 }
 

@@ -1,9 +1,9 @@
 #include "service/requester/session.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "proto/status.h"
+#include "service/requester/documents.h"
 #include "service/requester/log.h"
 #include "service/requester/methods.h"
 #include "service/requester/text.h"
@@ -207,6 +207,12 @@ HRESULT session_ex(struct session *session, IVssBackupComponentsEx **object)
                            (void **)object);
 }
 
+HRESULT session_ex2(struct session *session, IVssBackupComponentsEx2 **object)
+{
+    return later_interface(session, &IID_IVssBackupComponentsEx2, (void **)&session->object_ex2,
+                           (void **)object);
+}
+
 HRESULT session_ex3(struct session *session, IVssBackupComponentsEx3 **object)
 {
     return later_interface(session, &IID_IVssBackupComponentsEx3, (void **)&session->object_ex3,
@@ -228,6 +234,9 @@ void session_release(struct session *session)
     if (session->object_ex3 != NULL) {
         IVssBackupComponentsEx3_Release(session->object_ex3);
     }
+    if (session->object_ex2 != NULL) {
+        IVssBackupComponentsEx2_Release(session->object_ex2);
+    }
     if (session->object_ex != NULL) {
         IVssBackupComponentsEx_Release(session->object_ex);
     }
@@ -239,11 +248,10 @@ void session_release(struct session *session)
     }
     session->object = NULL;
     session->object_ex = NULL;
+    session->object_ex2 = NULL;
     session->object_ex3 = NULL;
     session->object_ex4 = NULL;
-    free(session->document);
-    session->document = NULL;
-    session->document_size = 0;
+    documents_free(session);
     session->record = (struct record){.object = OBJECT_NONE};
 }
 

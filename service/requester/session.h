@@ -12,6 +12,8 @@
 #include "service/requester/record.h"
 #include "service/requester/vss_library.h"
 
+struct kept_document;
+
 struct session {
     struct vss_library library;
     struct ready_failure ready; /* why the library is not there */
@@ -21,11 +23,11 @@ struct session {
 
     IVssBackupComponents *object;
     IVssBackupComponentsEx *object_ex; /* got when first needed */
+    IVssBackupComponentsEx2 *object_ex2;
     IVssBackupComponentsEx3 *object_ex3;
     IVssBackupComponentsEx4 *object_ex4;
-    IVssAsync *unfinished; /* an operation that did not end even after Cancel */
-    char *document;        /* SaveAsXML's, in UTF-8, until the next one or the end */
-    size_t document_size;
+    IVssAsync *unfinished;           /* an operation that did not end even after Cancel */
+    struct kept_document *documents; /* documents.h */
     struct record record;
 };
 
@@ -48,6 +50,7 @@ void session_describe(struct session *session, struct arena *arena, PB(Requester
 
 /* The later interfaces; what QueryInterface said where VSS does not have them. */
 HRESULT session_ex(struct session *session, IVssBackupComponentsEx **object);
+HRESULT session_ex2(struct session *session, IVssBackupComponentsEx2 **object);
 HRESULT session_ex3(struct session *session, IVssBackupComponentsEx3 **object);
 HRESULT session_ex4(struct session *session, IVssBackupComponentsEx4 **object);
 

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "proto/status.h"
+#include "service/requester/documents.h"
 #include "service/requester/log.h"
 #include "service/requester/watchdog.h"
 
@@ -122,9 +123,25 @@ static void answer_cancelled(struct worker *worker, struct reply *reply)
                                         "the call was cancelled before it was made");
 }
 
+static void answer_document(struct worker *worker, const PB(Envelope) * request)
+{
+    struct frame_buffer frame = {0};
+    PB(Envelope) envelope = SHADOWPIPE__V1__ENVELOPE__INIT;
+    documents_answer(&worker->session, request, &worker->reply_arena, &envelope);
+    envelope.id = request->id;
+    if (!frame_encode(&frame, &envelope, FRAME_LIMIT_REQUEST_BYTES) || !worker_put_output(worker, &frame)) {
+        log_failure("no memory for a part of a document");
+    }
+    arena_reset(&worker->reply_arena);
+}
+
 static void run_job(struct worker *worker, struct task *job)
 {
     struct reply reply = {.arena = &worker->reply_arena};
+    if (job->envelope->body_case != PB_BODY(CALL)) {
+        answer_document(worker, job->envelope);
+        return;
+    }
     if (job->cancelled) {
         answer_cancelled(worker, &reply);
     } else {
@@ -286,7 +303,8 @@ void worker_submit(struct worker *worker, struct task *job)
         worker->last_job->next = job;
     }
     worker->last_job = job;
-    if (job->envelope->call->method_case == PB_METHOD(ABORT_BACKUP)) {
+    if (job->envelope->body_case == PB_BODY(CALL) &&
+        job->envelope->call->method_case == PB_METHOD(ABORT_BACKUP)) {
         InterlockedOr(&worker->interrupts, INTERRUPT_CANCEL);
     }
     ResetEvent(worker->idle_event);

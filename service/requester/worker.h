@@ -18,7 +18,7 @@ struct task {
     struct task *next;
     bool cancelled;
     struct arena arena;
-    PB(Envelope) * envelope; /* with a Call */
+    PB(Envelope) * envelope; /* with a Call, a ReadDocument or a PutDocument */
 };
 
 /* NULL without memory. Its arena is ready for the envelope. */

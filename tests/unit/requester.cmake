@@ -7,6 +7,7 @@ endif()
 shadowpipe_add_unit_test(requester_parts SOURCES requester_parts.c LIBRARIES shadowpipe_requester)
 shadowpipe_add_unit_test(requester_async SOURCES requester_async.c LIBRARIES shadowpipe_requester)
 target_compile_definitions(requester_async PRIVATE COBJMACROS)
+shadowpipe_add_unit_test(requester_methods SOURCES requester_methods.c LIBRARIES shadowpipe_requester)
 
 foreach(name IN ITEMS requester_calls requester_duties requester_leaks requester_snapshots)
   shadowpipe_add_unit_test(${name} SOURCES ${name}.c requester_service.c LIBRARIES shadowpipe_requester psapi)
