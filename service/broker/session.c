@@ -157,7 +157,7 @@ static void call_for_end(struct session *session, PB(Call__MethodCase) method,
     /* When it cannot be sent the process's end follows, and cleans up here. */
     (void)requester_call(session->requester, method, message_new(&broker->arena, descriptor), 0,
                          is_async ? limit_ms : 0,
-                         is_async ? limit_ms + 2 * broker->config.cancel_grace_ms : limit_ms);
+                         is_async ? limit_ms + cancel_limit_ms(&broker->config) : limit_ms);
 }
 
 static void leave(struct session *session)
@@ -202,7 +202,7 @@ static void cancel_call(struct session *session)
     if (!method_is_asynchronous(method) || (method == PB_METHOD(DO_SNAPSHOT_SET) && !broker->stopping))
         return; /* it has a limit of its own */
     requester_cancel(session->requester);
-    timer_set(broker, &session->timer, 2 * (uint64_t)broker->config.cancel_grace_ms);
+    timer_set(broker, &session->timer, cancel_limit_ms(&broker->config));
 }
 
 static void go_on(struct session *session)

@@ -149,7 +149,7 @@ static bool send_call(struct session_step *step)
     session->record.start_sent |= method == PB_METHOD(START_SNAPSHOT_SET);
     return requester_call(session->requester, method, (ProtobufCMessage *)(void *)call->create_object, 0,
                           is_async ? wait_ms : 0,
-                          is_async ? wait_ms + 2 * broker->config.cancel_grace_ms : limit_ms);
+                          is_async ? wait_ms + cancel_limit_ms(&broker->config) : limit_ms);
 }
 
 /* ---- a document goes ahead of the call that names it ---- */

@@ -27,6 +27,16 @@ static void client_got(struct peer *peer, const PB(Envelope) * envelope)
         memcpy(peer->lease_id, envelope->snapshot_reply->lease_id,
                strlen(envelope->snapshot_reply->lease_id) + 1);
     }
+    if (envelope->body_case == PB_BODY(OPEN_SESSION_REPLY)) {
+        REQUIRE(strlen(envelope->open_session_reply->session_id) < sizeof peer->session_id);
+        memcpy(peer->session_id, envelope->open_session_reply->session_id,
+               strlen(envelope->open_session_reply->session_id) + 1);
+    }
+    if (envelope->body_case == PB_BODY(PUT_DOCUMENT_REPLY)) {
+        REQUIRE(strlen(envelope->put_document_reply->document_id) < sizeof peer->document_id);
+        memcpy(peer->document_id, envelope->put_document_reply->document_id,
+               strlen(envelope->put_document_reply->document_id) + 1);
+    }
     if (peer->is_raw)
         return;
     for (size_t i = 0; i < REQUESTS; i++) {
@@ -41,11 +51,14 @@ static void client_got(struct peer *peer, const PB(Envelope) * envelope)
 
 static void requester_got(struct peer *peer, const PB(Envelope) * envelope)
 {
-    if (envelope->body_case != PB_BODY(CALL))
+    bool is_call = envelope->body_case == PB_BODY(CALL);
+    if (!is_call && envelope->body_case != PB_BODY(READ_DOCUMENT) &&
+        envelope->body_case != PB_BODY(PUT_DOCUMENT))
         return;
     REQUIRE(peer->calls_count < CALLS);
     peer->calls[peer->calls_count].id = envelope->id;
-    peer->calls[peer->calls_count++].method = envelope->call->method_case;
+    peer->calls[peer->calls_count].kind = envelope->body_case;
+    peer->calls[peer->calls_count++].method = is_call ? envelope->call->method_case : PB_METHOD(_NOT_SET);
 }
 
 static void host_send(void *context, uint64_t connection, const uint8_t *bytes, size_t size)
@@ -324,6 +337,30 @@ static void fill_result(PB(CallReply) * reply, PB(Call__MethodCase) method, uint
 }
 
 /* The oldest open call of a process is answered. */
+/* To ReadDocument and PutDocument. */
+static void answer_document(size_t peer, const struct pending_call *call, uint8_t detail, bool fails)
+{
+    static uint8_t bytes[100];
+    PB(Envelope) envelope = SHADOWPIPE__V1__ENVELOPE__INIT;
+    PB(DocumentChunk) chunk = SHADOWPIPE__V1__DOCUMENT_CHUNK__INIT;
+    PB(PutDocumentReply) taken = SHADOWPIPE__V1__PUT_DOCUMENT_REPLY__INIT;
+    PB(Status) status = SHADOWPIPE__V1__STATUS__INIT;
+    envelope.id = call->id;
+    chunk.data = (ProtobufCBinaryData){detail % 8 == 7 ? 0 : sizeof bytes, bytes};
+    chunk.last = detail % 2 == 0;
+    if (fails) {
+        envelope.body_case = PB_BODY(STATUS);
+        envelope.status = &status;
+    } else if (call->kind == PB_BODY(READ_DOCUMENT)) {
+        envelope.body_case = PB_BODY(DOCUMENT_CHUNK);
+        envelope.document_chunk = &chunk;
+    } else {
+        envelope.body_case = PB_BODY(PUT_DOCUMENT_REPLY);
+        envelope.put_document_reply = &taken;
+    }
+    deliver(peer, &envelope);
+}
+
 void process_answers(size_t number, uint8_t detail, bool fails)
 {
     static const uint32_t failures[] = {0x80042316, 0x8004231F, 0x80042301, 0x80042306,
@@ -336,6 +373,10 @@ void process_answers(size_t number, uint8_t detail, bool fails)
         return;
     struct pending_call call = peer->calls[0];
     memmove(peer->calls, peer->calls + 1, --peer->calls_count * sizeof peer->calls[0]);
+    if (call.kind != PB_BODY(CALL)) {
+        answer_document(process->peer, &call, detail, fails);
+        return;
+    }
     PB(Envelope) envelope = SHADOWPIPE__V1__ENVELOPE__INIT;
     PB(CallReply) reply = SHADOWPIPE__V1__CALL_REPLY__INIT;
     bool is_async =

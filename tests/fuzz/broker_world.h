@@ -28,6 +28,7 @@ enum {
 
 struct pending_call {
     uint32_t id;
+    PB(Envelope__BodyCase) kind;
     PB(Call__MethodCase) method;
 };
 
@@ -38,6 +39,8 @@ struct peer {
     uint32_t open[REQUESTS]; /* ids of open requests, 0 = free */
     uint32_t last_id;
     char lease_id[64];
+    char session_id[64];
+    char document_id[64];
     size_t process; /* of a requester: its index, from 1 */
     struct pending_call calls[CALLS];
     size_t calls_count;

@@ -107,6 +107,82 @@ static void client_asks_list(size_t index, uint8_t detail)
     ask(index, &envelope);
 }
 
+static void client_calls(size_t index, PB(Call__MethodCase) method, uint8_t detail)
+{
+    const ProtobufCFieldDescriptor *field =
+        protobuf_c_message_descriptor_get_field(&shadowpipe__v1__call__descriptor, (unsigned)method);
+    uint8_t parameters[256];
+    PB(Envelope) envelope = SHADOWPIPE__V1__ENVELOPE__INIT;
+    PB(Call) call = SHADOWPIPE__V1__CALL__INIT;
+    protobuf_c_message_init(field->descriptor, parameters);
+    call.session_id = world.peers[index].session_id;
+    call.method_case = method;
+    call.create_object = (PB(CreateObject) *)(void *)parameters;
+    if (method == PB_METHOD(SET_BACKUP_STATE))
+        call.set_backup_state->backup_type = (detail & 64) != 0 ? 1 : 5;
+    if (method == PB_METHOD(INITIALIZE_FOR_RESTORE))
+        call.initialize_for_restore->document_id = world.peers[index].document_id;
+    envelope.timeout_ms = (detail & 128) != 0 ? 1000 : 0;
+    envelope.body_case = PB_BODY(CALL);
+    envelope.call = &call;
+    ask(index, &envelope);
+}
+
+static void client_asks_session(size_t index, uint8_t step)
+{
+    static uint8_t bytes[] = "<document/>";
+    PB(Envelope) envelope = SHADOWPIPE__V1__ENVELOPE__INIT;
+    PB(OpenSession) open = SHADOWPIPE__V1__OPEN_SESSION__INIT;
+    PB(CloseSession) close = SHADOWPIPE__V1__CLOSE_SESSION__INIT;
+    PB(ReadDocument) read = SHADOWPIPE__V1__READ_DOCUMENT__INIT;
+    PB(PutDocument) put = SHADOWPIPE__V1__PUT_DOCUMENT__INIT;
+    PB(DocumentChunk) chunk = SHADOWPIPE__V1__DOCUMENT_CHUNK__INIT;
+    close.session_id = read.session_id = world.peers[index].session_id;
+    open.mode = PB_VALUE(SESSION_MODE, SESSION_MODE_BACKUP);
+    chunk.data = (ProtobufCBinaryData){sizeof bytes, bytes};
+    chunk.total_bytes = sizeof bytes;
+    chunk.last = true;
+    put.chunk = &chunk;
+    put.kind = PB_VALUE(DOCUMENT_KIND, DOCUMENT_KIND_BACKUP_COMPONENTS);
+    switch (step) {
+    case 0:
+        envelope.body_case = PB_BODY(OPEN_SESSION);
+        envelope.open_session = &open;
+        break;
+    case 1:
+        envelope.body_case = PB_BODY(CLOSE_SESSION);
+        envelope.close_session = &close;
+        break;
+    case 2:
+        envelope.body_case = PB_BODY(READ_DOCUMENT);
+        envelope.read_document = &read;
+        break;
+    default:
+        envelope.body_case = PB_BODY(PUT_DOCUMENT);
+        envelope.put_document = &put;
+        break;
+    }
+    ask(index, &envelope);
+}
+
+static void client_makes_step(size_t index, uint8_t step, uint8_t detail)
+{
+    static const PB(Call__MethodCase)
+        methods[] = {PB_METHOD(INITIALIZE_FOR_BACKUP),  PB_METHOD(SET_BACKUP_STATE),
+                     PB_METHOD(GATHER_WRITER_METADATA), PB_METHOD(START_SNAPSHOT_SET),
+                     PB_METHOD(ADD_TO_SNAPSHOT_SET),    PB_METHOD(PREPARE_FOR_BACKUP),
+                     PB_METHOD(DO_SNAPSHOT_SET),        PB_METHOD(BACKUP_COMPLETE),
+                     PB_METHOD(ABORT_BACKUP),           PB_METHOD(QUERY),
+                     PB_METHOD(INITIALIZE_FOR_RESTORE), PB_METHOD(GET_SESSION_ID)};
+    enum {
+        METHODS = sizeof methods / sizeof methods[0]
+    };
+    if (step < METHODS)
+        client_calls(index, methods[step], detail);
+    else
+        client_asks_session(index, (uint8_t)(step - METHODS));
+}
+
 static void client_finishes(size_t index, uint8_t detail)
 {
     PB(Envelope) envelope = SHADOWPIPE__V1__ENVELOPE__INIT;
@@ -141,8 +217,10 @@ static void happen(uint8_t event, uint8_t detail, const uint8_t *rest, size_t re
         client_comes(detail);
         break;
     case 1:
-    case 2:
         client_asks_snapshot(client, event ^ (uint8_t)(detail * 7));
+        break;
+    case 2:
+        client_makes_step(client, event >> 4, detail);
         break;
     case 3:
         client_asks_list(client, event >> 4 ^ detail);

@@ -483,7 +483,7 @@ static void test_stuck_calls(void **state)
     session = open_set(world, client, 5);
     world_rule(world, PB_METHOD(PREPARE_FOR_BACKUP), 1, ACT_STUCK, 0);
     id = send_call(world, client, session, PB_METHOD(PREPARE_FOR_BACKUP), NULL);
-    world_advance(world, world->config.prepare_ms + 2 * world->config.cancel_grace_ms + 1000);
+    world_advance(world, world->config.prepare_ms + cancel_limit_ms(&world->config) + 1000);
     assert_string_equal(client_status(client, id)->reason, "PHASE_TIMEOUT");
     assert_int_equal(world_alive(world), 1);
     world_advance(world, world->config.abort_ms);
