@@ -50,10 +50,9 @@ struct broker *broker_create(const struct broker_config *config, const struct br
     broker->config = *config;
     broker->host = *host;
     arena_init(&broker->arena, DECODE_LIMIT_REQUEST_BYTES);
-    struct list *heads[] = {&broker->timers, &broker->connections, &broker->attention,
-                            &broker->owners, &broker->queue,       &broker->sets,
-                            &broker->leases, &broker->requesters,  &broker->resolving,
-                            &broker->sessions};
+    struct list *heads[] = {&broker->timers,    &broker->connections, &broker->attention, &broker->owners,
+                            &broker->queue,     &broker->sets,        &broker->leases,    &broker->requesters,
+                            &broker->resolving, &broker->sessions};
     for (size_t i = 0; i < sizeof heads / sizeof heads[0]; i++)
         list_init(heads[i]);
     for (size_t i = 0; i < CONNECTION_BUCKETS; i++)

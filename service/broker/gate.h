@@ -15,7 +15,7 @@ struct gate {
     struct session *session; /* that holds it in a set's place */
     struct list waiting;     /* sets that have gathered */
     struct list sessions;    /* that wait, in the order in which they came */
-    struct timer timer;  /* the whole time */
+    struct timer timer;      /* the whole time */
     uint64_t opened_ms;
     uint64_t average_ms; /* of recent holders, for the expected wait; 0 = not known */
     uint64_t rundown_ms; /* when a requester of ours ended with an open set; 0 = none that matters */

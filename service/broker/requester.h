@@ -1,8 +1,8 @@
 /* Requester processes, as the broker sees them.
  *
- * One process has one VSS object and one user here: a snapshot set, a session or a listing. It is started, dials in
- * and shows its secret, then gets calls, which it makes in their order and answers one by one. Its user
- * releases the object and lets it leave; killing is the last resort, for COM takes minutes to notice.
+ * One process has one VSS object and one user here: a snapshot set, a session or a listing. It is started,
+ * dials in and shows its secret, then gets calls, which it makes in their order and answers one by one. Its
+ * user releases the object and lets it leave; killing is the last resort, for COM takes minutes to notice.
  * The struct ends with the process: after `ended` the user must not touch it. */
 #ifndef SHADOWPIPE_BROKER_REQUESTER_H
 #define SHADOWPIPE_BROKER_REQUESTER_H

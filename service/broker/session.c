@@ -14,117 +14,8 @@
 enum {
     ARENA_BYTES = 256 * 1024,
     SESSIONS_PER_CONNECTION = 64, /* those that have ended and are remembered included */
-    RETRY_MS = 5000,
-    TYPE_COPY = 5,            /* VSS_BT_COPY */
-    CONTEXT_NO_WRITERS = 0x10 /* VSS_VOLSNAP_ATTR_NO_WRITERS */
+    RETRY_MS = 5000
 };
-
-/* ---- what VSS holds ---- */
-
-static bool has_writers(const struct session *session)
-{
-    return (session->record.context & CONTEXT_NO_WRITERS) == 0;
-}
-
-bool session_is_in_vss(const struct session *session)
-{
-    const struct session_record *record = &session->record;
-    return session->requester != NULL && record->has_object && !record->aborted && !record->completed &&
-           !record->creation_ended && (record->opened || record->prepared || record->start_sent);
-}
-
-bool session_owns(const void *subject, const char *id)
-{
-    const struct session *session = subject;
-    const struct session_record *record = &session->record;
-    if (id[0] == '\0')
-        return false;
-    if (text_equal(record->set_id, id))
-        return true;
-    for (size_t i = 0; i < record->snapshots_count; i++) {
-        if (text_equal(record->snapshots[i], id))
-            return true;
-    }
-    return false;
-}
-
-static void keep_id(char kept[GUID_CHARS], const char *id)
-{
-    if (strlen(id) < GUID_CHARS)
-        memcpy(kept, id, strlen(id) + 1);
-}
-
-static void note_start(struct session *session, const PB(CallReply) * reply, bool is_good)
-{
-    struct session_record *record = &session->record;
-    record->start_sent = false;
-    if (!is_good)
-        return;
-    record->opened = true;
-    record->snapshots_count = 0;
-    gate_session_opened(session);
-    if (reply->out_case == PB_OUT(START_SNAPSHOT_SET))
-        keep_id(record->set_id, reply->start_snapshot_set->set_id);
-}
-
-static void note(struct session *session, PB(Call__MethodCase) method, const PB(CallReply) * reply)
-{
-    struct session_record *record = &session->record;
-    bool was_called = (reply->hresult & 0x80000000u) == 0;
-    bool is_good = reply_failure(session->broker, method, reply) == NULL;
-    switch (method) {
-    case PB_METHOD(CREATE_OBJECT):
-        record->has_object = is_good;
-        break;
-    case PB_METHOD(SET_CONTEXT):
-        record->context = was_called ? session->sent_context : record->context;
-        break;
-    case PB_METHOD(SET_BACKUP_STATE):
-        if (was_called) {
-            record->backup_type = session->sent_type;
-            record->component_mode = session->sent_component_mode;
-        }
-        break;
-    case PB_METHOD(START_SNAPSHOT_SET):
-        note_start(session, reply, was_called);
-        break;
-    case PB_METHOD(ADD_TO_SNAPSHOT_SET):
-        if (reply->out_case == PB_OUT(ADD_TO_SNAPSHOT_SET) && record->snapshots_count < SESSION_SNAPSHOTS_MAX)
-            keep_id(record->snapshots[record->snapshots_count++], reply->add_to_snapshot_set->snapshot_id);
-        break;
-    case PB_METHOD(PREPARE_FOR_BACKUP):
-        record->prepared |= was_called;
-        break;
-    case PB_METHOD(DO_SNAPSHOT_SET):
-        record->creation_ended |= was_called && reply->async_hresult != ASYNC_PENDING;
-        record->created |= is_good;
-        break;
-    case PB_METHOD(BACKUP_COMPLETE):
-        record->completed |= is_good;
-        break;
-    case PB_METHOD(ABORT_BACKUP):
-        record->aborted |= is_good;
-        break;
-    default:
-        break;
-    }
-}
-
-static bool owes_completion(const struct session *session)
-{
-    const struct session_record *record = &session->record;
-    return record->created && has_writers(session) && !record->completed && !record->aborted &&
-           record->backup_type == TYPE_COPY;
-}
-
-/* The same rule as a set's: elsewhere AbortBackup would do harm, for it raises Abort in every writer. */
-static bool owes_abort(const struct session *session)
-{
-    const struct session_record *record = &session->record;
-    if (record->aborted || record->completed || !record->has_object)
-        return false;
-    return record->created ? has_writers(session) : record->opened || record->prepared || record->start_sent;
-}
 
 /* ---- its end ---- */
 
@@ -178,7 +69,7 @@ static void next_duty(struct session *session)
     session->stage = SESSION_ENDING;
     if (!session->record.has_object) {
         leave(session);
-    } else if (owes_completion(session) && !session->completes && !session->abort_tried) {
+    } else if (session_owes_completion(session) && !session->completes && !session->abort_tried) {
         session->completes = true;
         call_for_end(session, PB_METHOD(BACKUP_COMPLETE), &shadowpipe__v1__backup_complete__descriptor,
                      LIMIT_COMPLETE);
@@ -186,7 +77,7 @@ static void next_duty(struct session *session)
         session->status_asked = true; /* it ends the writers' record of this backup */
         call_for_end(session, PB_METHOD(GATHER_WRITER_STATUS),
                      &shadowpipe__v1__gather_writer_status__descriptor, LIMIT_STATUS);
-    } else if (owes_abort(session) && !session->abort_tried) {
+    } else if (session_owes_abort(session) && !session->abort_tried) {
         abort_backup(session);
     } else {
         call_for_end(session, PB_METHOD(RELEASE_OBJECT), &shadowpipe__v1__release_object__descriptor,
@@ -249,7 +140,7 @@ static void end_overdue(struct session *session)
     if (session->requester == NULL || session->requester->state != REQUESTER_READY)
         return;
     if (!method_is_asynchronous(requester_busy_with(session->requester)) || session->abort_tried ||
-        !owes_abort(session)) {
+        !session_owes_abort(session)) {
         kill(session);
         return;
     }
@@ -347,7 +238,7 @@ static void on_replied(void *subject, PB(Call__MethodCase) method, size_t index,
 {
     struct session *session = subject;
     (void)index;
-    note(session, method, reply);
+    session_note(session, method, reply);
     if (session->stage >= SESSION_DRAINING) {
         end_replied(session, method);
         return;
@@ -490,7 +381,8 @@ static struct session *session_new(struct connection *connection, const PB(OpenS
     timer_init(&session->timer, on_timer);
     arena_init(&session->arena, ARENA_BYTES);
     make_guid(broker, session->id);
-    keep_id(session->document_id, open->document_id);
+    if (strlen(open->document_id) < sizeof session->document_id)
+        memcpy(session->document_id, open->document_id, strlen(open->document_id) + 1);
     list_append(&broker->sessions, &session->link);
     list_append(&connection->sessions, &session->connection_link);
     session->client_name = arena_strdup(&session->arena, connection->client_name);

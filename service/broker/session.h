@@ -95,6 +95,12 @@ void sessions_free(struct broker *broker);
 /* Those that have, or will have, a process. */
 uint32_t sessions_count(const struct broker *broker);
 
+/* ---- session_record.c ---- */
+
+/* Whoever waits for the answer. */
+void session_note(struct session *session, PB(Call__MethodCase) method, const PB(CallReply) * reply);
+bool session_owes_completion(const struct session *session);
+bool session_owes_abort(const struct session *session);
 /* A set of its is being created in VSS, so it may not do without the gate. */
 bool session_is_in_vss(const struct session *session);
 bool session_owns(const void *session, const char *id);

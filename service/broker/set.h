@@ -66,8 +66,8 @@ struct set {
     struct list members; /* jobs; each sees its own volumes */
     struct list leases;
     struct list finishes; /* FinishBackup requests that wait for the completion */
-    uint64_t turn;    /* of its owner, at the gate */
-    uint64_t gate_ms; /* when it came to the gate */
+    uint64_t turn;        /* of its owner, at the gate */
+    uint64_t gate_ms;     /* when it came to the gate */
     uint64_t started_ms;
     int64_t created_unix_ms;
     char set_id[40];

@@ -141,7 +141,7 @@ struct world {
     size_t document_size; /* of what ReadDocument gives */
     const char *document_refusal;
     unsigned chunks_asked;
-    char log[256];        /* the last line */
+    char log[256]; /* the last line */
 };
 
 /* Above 0 while the broker runs: tests that let allocations fail spare the harness's own. */
