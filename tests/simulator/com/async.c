@@ -1,5 +1,6 @@
 #define COBJMACROS
 #include "async.h"
+#include "ownership.h"
 
 #include <stdlib.h>
 
@@ -43,7 +44,7 @@ static ULONG STDMETHODCALLTYPE async_release(IVssAsync *This)
     if (left == 0) {
         session_drop(async->session);
         CloseHandle(async->ended);
-        free(async);
+        ownership_end(async, (const void **)&async->base.lpVtbl, 1);
     }
     return (ULONG)left;
 }

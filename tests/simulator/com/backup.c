@@ -1,5 +1,6 @@
 #include "backup.h"
 #include "async.h"
+#include "ownership.h"
 
 #include <stdlib.h>
 
@@ -21,7 +22,7 @@ HRESULT call_end(struct call *call)
     return session_leave(call->session, call->method, call->hr);
 }
 
-static HRESULT start(BACKUP *This, const wchar_t *method, enum operation operation, IVssAsync **out)
+HRESULT call_start(BACKUP *This, const wchar_t *method, enum operation operation, IVssAsync **out)
 {
     struct call call;
     if (out)
@@ -63,7 +64,7 @@ static ULONG STDMETHODCALLTYPE backup_release(BACKUP *This)
     LONG left = InterlockedDecrement(&backup->references);
     if (left == 0) {
         session_close(backup->session);
-        free(backup);
+        ownership_end(backup, (const void **)&backup->base.lpVtbl, 1);
     }
     return (ULONG)left;
 }
@@ -105,27 +106,27 @@ SLOT(GetSessionId, VSS_ID *id)
 
 SLOT(PrepareForBackup, IVssAsync **out)
 {
-    return start(This, L"PrepareForBackup", OPERATION_PREPARE, out);
+    return call_start(This, L"PrepareForBackup", OPERATION_PREPARE, out);
 }
 
 SLOT(DoSnapshotSet, IVssAsync **out)
 {
-    return start(This, L"DoSnapshotSet", OPERATION_SNAPSHOT, out);
+    return call_start(This, L"DoSnapshotSet", OPERATION_SNAPSHOT, out);
 }
 
 SLOT(BackupComplete, IVssAsync **out)
 {
-    return start(This, L"BackupComplete", OPERATION_COMPLETE, out);
+    return call_start(This, L"BackupComplete", OPERATION_COMPLETE, out);
 }
 
 SLOT(GatherWriterMetadata, IVssAsync **out)
 {
-    return start(This, L"GatherWriterMetadata", OPERATION_GATHER_METADATA, out);
+    return call_start(This, L"GatherWriterMetadata", OPERATION_GATHER_METADATA, out);
 }
 
 SLOT(GatherWriterStatus, IVssAsync **out)
 {
-    return start(This, L"GatherWriterStatus", OPERATION_GATHER_STATUS, out);
+    return call_start(This, L"GatherWriterStatus", OPERATION_GATHER_STATUS, out);
 }
 
 SLOT0(AbortBackup)
@@ -227,6 +228,7 @@ HRESULT backup_create(BACKUP **out)
         free(backup);
         return hr;
     }
+    ownership_check(session_debug_level(backup->session));
     *out = &backup->base;
     return S_OK;
 }

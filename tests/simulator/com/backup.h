@@ -1,7 +1,7 @@
 /* IVssBackupComponents, Ex to Ex4: one object, one vtable of 65 slots. This half checks arguments, before the
  * engine checks the state; owns what it hands out until the caller does; and logs each call. The slots'
  * functions are named for their methods; they stand in backup.c (the backup itself), writers.c, snapshots.c,
- * and unimplemented.c (what is not on the backup path). */
+ * restore.c (with components), and administration.c (copies that exist). */
 #pragma once
 #include "engine/engine.h"
 
@@ -28,6 +28,8 @@ struct call {
 };
 BOOL call_begin(struct call *call, BACKUP *This, const wchar_t *method, BOOL arguments_are_good);
 HRESULT call_end(struct call *call);
+/* A whole call that starts an asynchronous operation. */
+HRESULT call_start(BACKUP *This, const wchar_t *method, enum operation operation, IVssAsync **out);
 
 #define SLOT(name, ...) HRESULT STDMETHODCALLTYPE slot_##name(BACKUP *This, __VA_ARGS__)
 #define SLOT0(name)     HRESULT STDMETHODCALLTYPE slot_##name(BACKUP *This)

@@ -1,6 +1,7 @@
 #define COBJMACROS
 #include "enumeration.h"
 #include "properties.h"
+#include "ownership.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -42,7 +43,7 @@ static ULONG STDMETHODCALLTYPE enumeration_release(IVssEnumObject *This)
     LONG left = InterlockedDecrement(&enumeration->references);
     if (left == 0) {
         free(enumeration->infos);
-        free(enumeration);
+        ownership_end(enumeration, (const void **)&enumeration->base.lpVtbl, 1);
     }
     return (ULONG)left;
 }

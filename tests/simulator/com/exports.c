@@ -4,7 +4,10 @@
  * This is also the one file that defines the interface ids. */
 #define INITGUID
 #include "backup.h"
+#include "engine/administration.h"
+#include "engine/document.h"
 #include "engine/store.h"
+#include "metadata.h"
 #include "properties.h"
 
 HRESULT STDAPICALLTYPE CreateVssBackupComponentsInternal(IVssBackupComponents **out)
@@ -21,10 +24,19 @@ HRESULT STDAPICALLTYPE CreateVssBackupComponentsInternal(IVssBackupComponents **
 
 HRESULT STDAPICALLTYPE CreateVssExamineWriterMetadataInternal(BSTR xml, IVssExamineWriterMetadata **out)
 {
-    if (!xml || !out)
+    struct writer_list *list;
+    IVssExamineWriterMetadataEx2 *metadata;
+    if (!out)
         return E_INVALIDARG;
     *out = NULL;
-    return E_NOTIMPL;
+    if (!xml)
+        return E_INVALIDARG;
+    HRESULT hr = document_read_writer(xml, &list);
+    if (SUCCEEDED(hr))
+        hr = metadata_create(list, 0, &metadata);
+    if (SUCCEEDED(hr))
+        *out = (IVssExamineWriterMetadata *)metadata;
+    return hr;
 }
 
 HRESULT APIENTRY IsVolumeSnapshottedInternal(VSS_PWSZ volume, WINBOOL *present, LONG *capability)
@@ -55,8 +67,10 @@ HRESULT APIENTRY ShouldBlockRevertInternal(LPCWSTR volume, boolean *block)
 {
     if (!volume || !block)
         return E_INVALIDARG;
-    *block = 0;
-    return E_NOTIMPL;
+    BOOL blocked = FALSE;
+    HRESULT hr = engine_should_block_revert(volume, &blocked);
+    *block = blocked != FALSE;
+    return hr;
 }
 
 /* No vssapi.dll of Windows has it: so a requester knows that it works on a simulator, and can say so. */

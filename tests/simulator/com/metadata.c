@@ -1,6 +1,8 @@
 #define COBJMACROS
 #include "metadata_parts.h"
+#include "dom.h"
 #include "engine/document.h"
+#include "ownership.h"
 
 #include <oleauto.h>
 #include <stdlib.h>
@@ -44,7 +46,7 @@ static ULONG STDMETHODCALLTYPE metadata_release(This_t *This)
     LONG left = InterlockedDecrement(&metadata->references);
     if (left == 0) {
         writer_list_drop(metadata->list);
-        free(metadata);
+        ownership_end(metadata, (const void **)&metadata->base.lpVtbl, 1);
     }
     return (ULONG)left;
 }
@@ -69,7 +71,15 @@ static HRESULT STDMETHODCALLTYPE metadata_identity_ex(This_t *This, VSS_ID *inst
     if (!instance_name)
         return E_INVALIDARG;
     *instance_name = NULL;
-    return metadata_identity(This, instance, class_id, name, usage, source);
+    HRESULT hr = metadata_identity(This, instance, class_id, name, usage, source);
+    if (FAILED(hr))
+        return hr;
+    hr = bstr_copy(metadata_of(This)->writer->instance_name, instance_name);
+    if (FAILED(hr)) {
+        SysFreeString(*name);
+        *name = NULL;
+    }
+    return hr;
 }
 
 static HRESULT STDMETHODCALLTYPE metadata_file_counts(This_t *This, UINT *includes, UINT *excludes,
@@ -124,18 +134,27 @@ static HRESULT STDMETHODCALLTYPE metadata_restore_method(This_t *This, VSS_RESTO
     if (!method || !service || !procedure || !writer_restore || !reboot || !mappings)
         return E_INVALIDARG;
     *method = writer->restore;
-    *service = NULL;
     *procedure = NULL;
-    *writer_restore = VSS_WRE_NEVER;
-    *reboot = writer->restore == VSS_RME_RESTORE_AT_REBOOT;
-    *mappings = 0;
+    *writer_restore = writer->writer_restore;
+    *reboot = writer->reboot != FALSE;
+    *mappings = writer->mapping_count;
+    HRESULT hr = bstr_copy(writer->service, service);
+    if (SUCCEEDED(hr))
+        hr = bstr_copy(writer->procedure, procedure);
+    if (FAILED(hr)) {
+        SysFreeString(*service);
+        *service = NULL;
+        return hr;
+    }
     return writer->restore == VSS_RME_UNDEFINED ? S_FALSE : S_OK;
 }
 
 static HRESULT STDMETHODCALLTYPE metadata_mapping(This_t *This, UINT index, IVssWMFiledesc **out)
 {
-    (void)This, (void)index;
-    return none_found(out);
+    const struct metadata *metadata = metadata_of(This);
+    if (!out || index >= metadata->writer->mapping_count)
+        return none_found(out);
+    return filedesc_create(metadata->list, &metadata->writer->mappings[index], out);
 }
 
 static HRESULT STDMETHODCALLTYPE metadata_schema(This_t *This, DWORD *schema)
@@ -146,15 +165,6 @@ static HRESULT STDMETHODCALLTYPE metadata_schema(This_t *This, DWORD *schema)
     return S_OK;
 }
 
-static HRESULT STDMETHODCALLTYPE metadata_document(This_t *This, IXMLDOMDocument **document)
-{
-    (void)This;
-    if (!document)
-        return E_INVALIDARG;
-    *document = NULL;
-    return E_NOTIMPL;
-}
-
 static HRESULT STDMETHODCALLTYPE metadata_save(This_t *This, BSTR *xml)
 {
     if (!xml)
@@ -163,28 +173,57 @@ static HRESULT STDMETHODCALLTYPE metadata_save(This_t *This, BSTR *xml)
     return *xml ? S_OK : E_OUTOFMEMORY;
 }
 
+static HRESULT STDMETHODCALLTYPE metadata_document(This_t *This, IXMLDOMDocument **document)
+{
+    BSTR xml = NULL;
+    if (!document)
+        return E_INVALIDARG;
+    *document = NULL;
+    HRESULT hr = metadata_save(This, &xml);
+    if (SUCCEEDED(hr))
+        hr = dom_create(xml, document);
+    SysFreeString(xml);
+    return hr;
+}
+
 static HRESULT STDMETHODCALLTYPE metadata_load(This_t *This, BSTR xml)
 {
-    (void)This;
-    return xml ? E_NOTIMPL : E_INVALIDARG;
+    struct metadata *metadata = metadata_of(This);
+    struct writer_list *list;
+    if (!xml)
+        return E_INVALIDARG;
+    HRESULT hr = document_read_writer(xml, &list);
+    if (FAILED(hr))
+        return hr;
+    writer_list_drop(metadata->list);
+    metadata->list = list;
+    metadata->writer = &list->writers[0];
+    return S_OK;
 }
 
 static HRESULT STDMETHODCALLTYPE metadata_version(This_t *This, DWORD *major, DWORD *minor)
 {
-    (void)This;
     if (!major || !minor)
         return E_INVALIDARG;
-    *major = *minor = 0;
+    *major = metadata_of(This)->writer->version_major;
+    *minor = metadata_of(This)->writer->version_minor;
     return S_OK;
 }
 
 static HRESULT STDMETHODCALLTYPE metadata_snapshot_exclude_count(This_t *This, UINT *count)
 {
-    (void)This;
     if (!count)
         return E_INVALIDARG;
-    *count = 0;
+    *count = metadata_of(This)->writer->snapshot_exclude_count;
     return S_OK;
+}
+
+static HRESULT STDMETHODCALLTYPE metadata_snapshot_exclude(This_t *This, UINT index, IVssWMFiledesc **out)
+{
+    const struct metadata *metadata = metadata_of(This);
+    if (!out || index >= metadata->writer->snapshot_exclude_count)
+        return none_found(out);
+    return filedesc_create(metadata->list, &metadata->writer->snapshot_excludes[index], out);
 }
 
 static CONST_VTBL IVssExamineWriterMetadataEx2Vtbl metadata_vtbl = {
@@ -205,7 +244,7 @@ static CONST_VTBL IVssExamineWriterMetadataEx2Vtbl metadata_vtbl = {
     metadata_identity_ex,
     metadata_version,
     metadata_snapshot_exclude_count,
-    metadata_include,
+    metadata_snapshot_exclude,
 };
 
 HRESULT metadata_create(struct writer_list *list, unsigned index, IVssExamineWriterMetadataEx2 **out)

@@ -2,6 +2,7 @@
  * only. */
 #define COBJMACROS
 #include "metadata_parts.h"
+#include "ownership.h"
 
 #include <oleauto.h>
 #include <stdlib.h>
@@ -57,7 +58,7 @@ static ULONG STDMETHODCALLTYPE filedesc_release(IVssWMFiledesc *This)
     LONG left = InterlockedDecrement(&filedesc->references);
     if (left == 0) {
         writer_list_drop(filedesc->list);
-        free(filedesc);
+        ownership_end(filedesc, (const void **)&filedesc->base.lpVtbl, 1);
     }
     return (ULONG)left;
 }
@@ -82,8 +83,7 @@ static HRESULT STDMETHODCALLTYPE filedesc_recursive(IVssWMFiledesc *This, boolea
 
 static HRESULT STDMETHODCALLTYPE filedesc_alternate(IVssWMFiledesc *This, BSTR *alternate)
 {
-    (void)This;
-    return alternate ? bstr_copy(NULL, alternate) : E_INVALIDARG;
+    return alternate ? bstr_copy(filedesc_of(This)->files->alternate, alternate) : E_INVALIDARG;
 }
 
 static HRESULT STDMETHODCALLTYPE filedesc_mask(IVssWMFiledesc *This, DWORD *mask)
@@ -143,7 +143,7 @@ static ULONG STDMETHODCALLTYPE dependency_release(IVssWMDependency *This)
     LONG left = InterlockedDecrement(&dependency->references);
     if (left == 0) {
         writer_list_drop(dependency->list);
-        free(dependency);
+        ownership_end(dependency, (const void **)&dependency->base.lpVtbl, 1);
     }
     return (ULONG)left;
 }
@@ -215,7 +215,7 @@ static ULONG STDMETHODCALLTYPE component_release(IVssWMComponent *This)
     LONG left = InterlockedDecrement(&component->references);
     if (left == 0) {
         writer_list_drop(component->list);
-        free(component);
+        ownership_end(component, (const void **)&component->base.lpVtbl, 1);
     }
     return (ULONG)left;
 }
@@ -223,7 +223,8 @@ static ULONG STDMETHODCALLTYPE component_release(IVssWMComponent *This)
 static HRESULT STDMETHODCALLTYPE component_free_info(IVssWMComponent *This, PVSSCOMPONENTINFO info)
 {
     (void)This;
-    if (!info)
+    if (!info ||
+        !ownership_take((const void *)info, L"FreeComponentInfo of what is not, or no longer, the caller's"))
         return S_OK;
     SysFreeString(info->bstrLogicalPath);
     SysFreeString(info->bstrComponentName);
@@ -241,11 +242,15 @@ static HRESULT STDMETHODCALLTYPE component_info(IVssWMComponent *This, PVSSCOMPO
     VSS_COMPONENTINFO *info = calloc(1, sizeof *info);
     if (!info)
         return E_OUTOFMEMORY;
+    ownership_give(info);
     BOOL database = component->type == VSS_CT_DATABASE;
     info->type = component->type;
     info->bNotifyOnBackupComplete = component->notify != FALSE;
     info->bSelectable = component->selectable != FALSE;
-    info->bSelectableForRestore = component->selectable != FALSE;
+    info->bSelectableForRestore = component->selectable_for_restore != FALSE;
+    info->bRestoreMetadata = component->restore_metadata != FALSE;
+    info->dwComponentFlags = component->flags;
+    info->cLogFiles = component->log_count;
     info->cFileCount = database ? 0 : component->file_count;
     info->cDatabases = database ? component->file_count : 0;
     info->cDependencies = component->dependency_count;
@@ -286,11 +291,13 @@ static HRESULT STDMETHODCALLTYPE component_database_file(IVssWMComponent *This, 
 
 static HRESULT STDMETHODCALLTYPE component_log_file(IVssWMComponent *This, UINT index, IVssWMFiledesc **out)
 {
-    (void)This, (void)index;
+    const struct component *component = component_of(This);
     if (!out)
         return E_INVALIDARG;
     *out = NULL;
-    return VSS_E_OBJECT_NOT_FOUND;
+    if (index >= component->component->log_count)
+        return VSS_E_OBJECT_NOT_FOUND;
+    return filedesc_create(component->list, &component->component->logs[index], out);
 }
 
 static HRESULT STDMETHODCALLTYPE component_dependency(IVssWMComponent *This, UINT index,
@@ -302,7 +309,7 @@ static HRESULT STDMETHODCALLTYPE component_dependency(IVssWMComponent *This, UIN
     *out = NULL;
     if (index >= component->component->dependency_count)
         return VSS_E_OBJECT_NOT_FOUND;
-    return dependency_create(component->list, &component->component->dependency, out);
+    return dependency_create(component->list, &component->component->dependencies[index], out);
 }
 
 static CONST_VTBL IVssWMComponentVtbl component_vtbl = {

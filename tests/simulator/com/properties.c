@@ -1,16 +1,18 @@
 #include "properties.h"
+#include "ownership.h"
 
 #include <objbase.h>
 #include <string.h>
 #include <wchar.h>
 
-static HRESULT duplicate(const wchar_t *text, VSS_PWSZ *out)
+HRESULT properties_text(const wchar_t *text, VSS_PWSZ *out)
 {
     size_t size = (wcslen(text) + 1) * sizeof *text;
     *out = CoTaskMemAlloc(size);
     if (!*out)
         return E_OUTOFMEMORY;
     memcpy(*out, text, size);
+    ownership_give(*out);
     return S_OK;
 }
 
@@ -20,7 +22,7 @@ static HRESULT machine_name(VSS_PWSZ *out)
     DWORD n = ARRAYSIZE(name);
     if (!GetComputerNameExW(ComputerNameDnsHostname, name, &n))
         return VSS_E_UNEXPECTED;
-    return duplicate(name, out);
+    return properties_text(name, out);
 }
 
 HRESULT properties_of_copy(const struct copy_info *info, VSS_SNAPSHOT_PROP *prop)
@@ -33,13 +35,15 @@ HRESULT properties_of_copy(const struct copy_info *info, VSS_SNAPSHOT_PROP *prop
     prop->m_lSnapshotAttributes = info->attributes;
     prop->m_tsCreationTimestamp = info->created;
     prop->m_eStatus = VSS_SS_CREATED;
-    HRESULT hr = duplicate(info->device, &prop->m_pwszSnapshotDeviceObject);
+    HRESULT hr = properties_text(info->device, &prop->m_pwszSnapshotDeviceObject);
     if (SUCCEEDED(hr))
-        hr = duplicate(info->volume, &prop->m_pwszOriginalVolumeName);
+        hr = properties_text(info->volume, &prop->m_pwszOriginalVolumeName);
     if (SUCCEEDED(hr))
         hr = machine_name(&prop->m_pwszOriginatingMachine);
     if (SUCCEEDED(hr))
         hr = machine_name(&prop->m_pwszServiceMachine);
+    if (SUCCEEDED(hr) && info->exposed[0])
+        hr = properties_text(info->exposed, &prop->m_pwszExposedName);
     if (FAILED(hr))
         properties_free_copy(prop);
     return hr;
@@ -52,22 +56,28 @@ HRESULT properties_of_provider(VSS_PROVIDER_PROP *prop)
     prop->m_eProviderType = VSS_PROV_SYSTEM;
     prop->m_ProviderVersionId = (GUID){0x53484457, 0x0001, 0x4000, {0x80, 0, 0, 0, 0, 0, 0, 7}};
     prop->m_ClassId = (GUID){0x53484457, 0x0002, 0x4000, {0x80, 0, 0, 0, 0, 0, 0, 7}};
-    HRESULT hr = duplicate(L"Microsoft Software Shadow Copy provider 1.0", &prop->m_pwszProviderName);
+    HRESULT hr = properties_text(L"Microsoft Software Shadow Copy provider 1.0", &prop->m_pwszProviderName);
     if (SUCCEEDED(hr))
-        hr = duplicate(L"1.0.0.7", &prop->m_pwszProviderVersion);
+        hr = properties_text(L"1.0.0.7", &prop->m_pwszProviderVersion);
     if (FAILED(hr))
         properties_free_provider(prop);
     return hr;
 }
 
+static void give_back(VSS_PWSZ text)
+{
+    if (ownership_take(text, L"VssFreeSnapshotProperties of what is not, or no longer, the caller's"))
+        CoTaskMemFree(text);
+}
+
 void properties_free_copy(VSS_SNAPSHOT_PROP *prop)
 {
-    CoTaskMemFree(prop->m_pwszSnapshotDeviceObject);
-    CoTaskMemFree(prop->m_pwszOriginalVolumeName);
-    CoTaskMemFree(prop->m_pwszOriginatingMachine);
-    CoTaskMemFree(prop->m_pwszServiceMachine);
-    CoTaskMemFree(prop->m_pwszExposedName);
-    CoTaskMemFree(prop->m_pwszExposedPath);
+    give_back(prop->m_pwszSnapshotDeviceObject);
+    give_back(prop->m_pwszOriginalVolumeName);
+    give_back(prop->m_pwszOriginatingMachine);
+    give_back(prop->m_pwszServiceMachine);
+    give_back(prop->m_pwszExposedName);
+    give_back(prop->m_pwszExposedPath);
     memset(prop, 0, sizeof *prop);
 }
 

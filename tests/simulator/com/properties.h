@@ -2,6 +2,7 @@
 #pragma once
 #include "engine/engine.h"
 
+HRESULT properties_text(const wchar_t *text, VSS_PWSZ *out);
 HRESULT properties_of_copy(const struct copy_info *info, VSS_SNAPSHOT_PROP *prop);
 HRESULT properties_of_provider(VSS_PROVIDER_PROP *prop);
 void properties_free_copy(VSS_SNAPSHOT_PROP *prop);

@@ -116,15 +116,6 @@ SLOT(AddComponent, VSS_ID instance, WITH_COMPONENT)
     return call_end(&call);
 }
 
-SLOT(SetBackupSucceeded, VSS_ID instance, WITH_COMPONENT, boolean succeeded)
-{
-    struct call call;
-    struct component_key key = {&writer, &instance, type, path, name};
-    if (call_begin(&call, This, L"SetBackupSucceeded", is_component(type, name)))
-        call.hr = session_set_succeeded(call.session, &key, succeeded != 0);
-    return call_end(&call);
-}
-
 /* What stays when the call fails. */
 static void clear_status(VSS_ID *instance, VSS_ID *writer, BSTR *name, VSS_WRITER_STATE *state,
                          HRESULT *failure)

@@ -1,5 +1,4 @@
 /* The synchronous calls about the backup itself: state, metadata, components, writer status. */
-#include "document.h"
 #include "session.h"
 #include "store.h"
 
@@ -22,21 +21,46 @@ static HRESULT unlock(struct session *session, HRESULT hr)
     return hr;
 }
 
-HRESULT session_initialize_backup(struct session *session, const wchar_t *document)
+static HRESULT initialize(struct session *session, const wchar_t *document, BOOL restore)
 {
+    struct xml *loaded = NULL;
     EnterCriticalSection(&session->lock);
     if (session->initialized)
         return unlock(session, VSS_E_BAD_STATE);
-    if (document && !document_is_well_formed(document))
-        return unlock(session, VSS_E_INVALID_XML_DOCUMENT);
+    HRESULT hr = S_OK;
+    if (document)
+        hr = bcd_load(document, &loaded);
+    else if ((loaded = bcd_create()) == NULL)
+        hr = E_OUTOFMEMORY;
+    if (FAILED(hr))
+        return unlock(session, hr);
+    session->document = loaded;
     session->initialized = TRUE;
+    session->restore = restore;
+    session->imported = document && !restore;
     return unlock(session, S_OK);
+}
+
+HRESULT session_initialize_backup(struct session *session, const wchar_t *document)
+{
+    return initialize(session, document, FALSE);
+}
+
+HRESULT session_initialize_restore(struct session *session, const wchar_t *document)
+{
+    return initialize(session, document, TRUE);
 }
 
 HRESULT session_check_initialized(struct session *session)
 {
     EnterCriticalSection(&session->lock);
     return unlock(session, session->initialized ? S_OK : VSS_E_BAD_STATE);
+}
+
+HRESULT session_check_backup(struct session *session)
+{
+    EnterCriticalSection(&session->lock);
+    return unlock(session, session->initialized && !session->restore ? S_OK : VSS_E_BAD_STATE);
 }
 
 static BOOL is_context(LONG context)
@@ -69,7 +93,7 @@ HRESULT session_set_context(struct session *session, LONG context)
     HRESULT hr = lock_idle(session);
     if (FAILED(hr))
         return hr;
-    if (session->context_set || session->set != SET_NONE)
+    if (session->restore || session->context_set || session->set != SET_NONE)
         return unlock(session, VSS_E_BAD_STATE);
     if (!is_context(context))
         return unlock(session, VSS_E_UNSUPPORTED_CONTEXT);
@@ -107,8 +131,8 @@ HRESULT session_save_document(struct session *session, BSTR *document)
     HRESULT hr = lock_idle(session);
     if (FAILED(hr))
         return hr;
-    BOOL ready =
-        session->prepare != PROGRESS_NONE || (session_has_no_writers(session) && session->set == SET_CREATED);
+    BOOL ready = session->restore || session->prepare != PROGRESS_NONE ||
+                 (session_has_no_writers(session) && session->set == SET_CREATED);
     if (!ready)
         return unlock(session, VSS_E_BAD_STATE);
     BSTR text = document_of_session(session);
@@ -168,86 +192,6 @@ HRESULT session_free_metadata(struct session *session)
     if (session->metadata != PROGRESS_DONE)
         return unlock(session, VSS_E_BAD_STATE);
     session->metadata = PROGRESS_FREED;
-    return unlock(session, S_OK);
-}
-
-static struct session_component *find_component(struct session *session, const struct component_key *key)
-{
-    for (unsigned i = 0; i < session->component_count; i++) {
-        struct session_component *chosen = &session->components[i];
-        const struct writer *writer = session_writer(session, chosen->writer);
-        if (IsEqualGUID(&writer->class_id, key->writer) && IsEqualGUID(&writer->instance_id, key->instance) &&
-            chosen->component->type == key->type && writer_same_path(chosen->component->path, key->path) &&
-            _wcsicmp(chosen->component->name, key->name) == 0)
-            return chosen;
-    }
-    return NULL;
-}
-
-static HRESULT may_add_component(const struct session *session)
-{
-    BOOL gathered = session->metadata == PROGRESS_DONE || session->metadata == PROGRESS_FREED;
-    BOOL too_late = session->set > SET_OPEN || session->aborted;
-    BOOL other_mode = session->state_set && !session->select_components;
-    return gathered && !too_late && !other_mode && !session_has_no_writers(session) ? S_OK : VSS_E_BAD_STATE;
-}
-
-HRESULT session_add_component(struct session *session, const struct component_key *key)
-{
-    HRESULT hr = lock_idle(session);
-    if (FAILED(hr))
-        return hr;
-    hr = may_add_component(session);
-    if (FAILED(hr))
-        return unlock(session, hr);
-    int at = session_find_writer(session, key->writer, key->instance);
-    const struct writer_component *component =
-        at < 0
-            ? NULL
-            : writer_find_component(session_writer(session, (unsigned)at), key->type, key->path, key->name);
-    if (!component)
-        return unlock(session, E_INVALIDARG);
-    if (find_component(session, key))
-        return unlock(session, VSS_E_OBJECT_ALREADY_EXISTS);
-    struct session_component *more =
-        realloc(session->components, (session->component_count + 1) * sizeof *session->components);
-    if (!more)
-        return unlock(session, E_OUTOFMEMORY);
-    session->components = more;
-    session->components[session->component_count++] =
-        (struct session_component){.writer = (unsigned)at, .component = component};
-    return unlock(session, S_OK);
-}
-
-HRESULT session_count_writers_with_components(struct session *session, unsigned *count)
-{
-    EnterCriticalSection(&session->lock);
-    if (!session->initialized)
-        return unlock(session, VSS_E_BAD_STATE);
-    *count = 0;
-    for (unsigned i = 0; i < session->component_count; i++) {
-        BOOL seen = FALSE;
-        for (unsigned k = 0; k < i && !seen; k++)
-            seen = session->components[k].writer == session->components[i].writer;
-        if (!seen)
-            (*count)++;
-    }
-    return unlock(session, S_OK);
-}
-
-HRESULT session_set_succeeded(struct session *session, const struct component_key *key, BOOL succeeded)
-{
-    HRESULT hr = lock_idle(session);
-    if (FAILED(hr))
-        return hr;
-    if (!session->select_components || session->set != SET_CREATED || session->aborted ||
-        session->complete != PROGRESS_NONE)
-        return unlock(session, VSS_E_BAD_STATE);
-    struct session_component *chosen = find_component(session, key);
-    if (!chosen)
-        return unlock(session, VSS_E_OBJECT_NOT_FOUND);
-    chosen->reported = TRUE;
-    chosen->succeeded = succeeded;
     return unlock(session, S_OK);
 }
 

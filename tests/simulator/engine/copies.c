@@ -1,5 +1,6 @@
 #include "copies.h"
 #include "copying.h"
+#include "exposing.h"
 #include "store.h"
 
 #include <objbase.h>
@@ -29,15 +30,15 @@ static void files_path(wchar_t *path, unsigned number)
 
 static HRESULT write_record(const struct copy_info *info, const wchar_t *ending)
 {
-    wchar_t path[STORE_PATH_CHARS], text[600], id[40], set[40];
+    wchar_t path[STORE_PATH_CHARS], text[600 + MAX_PATH], id[40], set[40];
     record_path(path, info->number, ending);
     StringFromGUID2(&info->id, id, ARRAYSIZE(id));
     StringFromGUID2(&info->set, set, ARRAYSIZE(set));
     swprintf(text, ARRAYSIZE(text),
              L"id=%ls\nset=%ls\nobject=%u\nset_size=%ld\nattributes=0x%08lx\ncreated=%lld\nvolume=%ls\n"
-             L"release_at=%llu\n",
+             L"release_at=%llu\nexposed=%ls\n",
              id, set, info->object, info->set_size, info->attributes, info->created, info->volume,
-             info->release_at);
+             info->release_at, info->exposed);
     return store_write(path, text);
 }
 
@@ -58,6 +59,7 @@ static BOOL read_record(unsigned number, const wchar_t *ending, struct copy_info
     info->attributes = (LONG)record_number(text, L"attributes");
     info->created = (LONGLONG)record_number(text, L"created");
     info->release_at = record_number(text, L"release_at");
+    record_get(text, L"exposed", info->exposed, ARRAYSIZE(info->exposed));
     free(text);
     files_path(path, number);
     swprintf(info->device, ARRAYSIZE(info->device), L"\\\\?\\%ls", path);
@@ -188,11 +190,22 @@ HRESULT copies_find(const GUID *id, struct copy_info *info)
     return find.found ? S_OK : VSS_E_OBJECT_NOT_FOUND;
 }
 
+HRESULT copies_change(const struct copy_info *info)
+{
+    store_lock();
+    HRESULT hr = write_record(info, LIVE);
+    store_unlock();
+    return hr;
+}
+
 void copies_delete(const struct copy_info *infos, unsigned count)
 {
-    for (unsigned i = 0; i < count; i++)
+    for (unsigned i = 0; i < count; i++) {
+        if (infos[i].exposed[0])
+            exposing_end(infos[i].exposed, infos[i].number);
         if (infos[i].number)
             store_log(infos[i].object, L"copy", L"deleted\t%u\t%ls", infos[i].number, infos[i].volume);
+    }
     forget(infos, count);
 }
 

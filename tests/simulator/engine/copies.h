@@ -19,6 +19,7 @@ struct copy_info {
     wchar_t volume[64];
     wchar_t device[640];
     unsigned long long release_at; /* unix ms; 0: not released */
+    wchar_t exposed[MAX_PATH];     /* empty: not exposed */
 };
 
 extern const GUID copies_provider; /* the only one: the system provider */
@@ -36,6 +37,8 @@ HRESULT copies_publish(const struct copy_info *infos, unsigned count);
  * lock. */
 void copies_visit(BOOL (*visit)(const struct copy_info *info, void *context), void *context);
 HRESULT copies_find(const GUID *id, struct copy_info *info);
+/* Keeps what was changed in info. */
+HRESULT copies_change(const struct copy_info *info);
 /* Infos whose number is 0 were never begun. */
 void copies_delete(const struct copy_info *infos, unsigned count);
 

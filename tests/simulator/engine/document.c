@@ -1,271 +1,128 @@
+/* The Backup Components Document. */
 #include "document.h"
 #include "session.h"
 
-#include <objbase.h>
-#include <oleauto.h>
-#include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
+#include <vsserror.h>
 #include <wchar.h>
 
-struct text {
-    wchar_t *data;
-    size_t length, room;
-    BOOL failed;
-};
+static const wchar_t *const component_types[] = {L"", L"database", L"filegroup"};
 
-static void text_append(struct text *text, const wchar_t *part, size_t n)
+struct xml *bcd_create(void)
 {
-    if (text->length + n + 1 > text->room) {
-        size_t room = (text->length + n + 1) * 2;
-        wchar_t *data = realloc(text->data, room * sizeof *data);
-        if (!data) {
-            text->failed = TRUE;
-            return;
-        }
-        text->data = data;
-        text->room = room;
-    }
-    memcpy(text->data + text->length, part, n * sizeof *part);
-    text->length += n;
-    text->data[text->length] = 0;
+    struct xml *document = xml_create(L"BACKUP_COMPONENTS");
+    if (document && xml_set(document, L"xmlns", L"x-schema:#VssComponentMetadata") &&
+        xml_set(document, L"version", L"1.2"))
+        return document;
+    xml_free(document);
+    return NULL;
 }
 
-static void text_plain(struct text *text, const wchar_t *part)
+HRESULT bcd_load(const wchar_t *text, struct xml **document)
 {
-    text_append(text, part, wcslen(part));
+    HRESULT hr = xml_parse(text, document);
+    if (FAILED(hr) || wcscmp(xml_name(*document), L"BACKUP_COMPONENTS") == 0)
+        return hr;
+    xml_free(*document);
+    *document = NULL;
+    return VSS_E_INVALID_XML_DOCUMENT;
 }
 
-/* ' name="value"', nothing for a NULL value. */
-static void text_attribute(struct text *text, const wchar_t *name, const wchar_t *value)
+static BOOL has_id(const struct xml *element, const wchar_t *name, const GUID *id)
 {
-    static const wchar_t special[] = L"&<>\"";
-    static const wchar_t *const names[] = {L"&amp;", L"&lt;", L"&gt;", L"&quot;"};
-    if (!value)
-        return;
-    text_plain(text, L" ");
-    text_plain(text, name);
-    text_plain(text, L"=\"");
-    while (*value) {
-        size_t n = wcscspn(value, special);
-        text_append(text, value, n);
-        value += n;
-        if (*value) {
-            text_plain(text, names[wcschr(special, *value) - special]);
-            value++;
-        }
-    }
-    text_plain(text, L"\"");
+    GUID found = xml_get_id(element, name);
+    return !id || IsEqualGUID(&found, id);
 }
 
-static void text_id(struct text *text, const wchar_t *name, const GUID *id)
+struct xml *bcd_writer(const struct xml *document, const GUID *class_id, const GUID *instance)
 {
-    wchar_t braces[40];
-    StringFromGUID2(id, braces, ARRAYSIZE(braces));
-    braces[37] = 0;
-    _wcslwr(braces);
-    text_attribute(text, name, braces + 1);
+    struct xml *writer;
+    for (unsigned i = 0; (writer = xml_child(document, BCD_WRITER, i)) != NULL; i++)
+        if (has_id(writer, L"writerId", class_id) && has_id(writer, L"instanceId", instance))
+            return writer;
+    return NULL;
 }
 
-static void text_flag(struct text *text, const wchar_t *name, BOOL value)
+VSS_COMPONENT_TYPE bcd_component_type(const struct xml *component)
 {
-    text_attribute(text, name, value ? L"yes" : L"no");
+    return (VSS_COMPONENT_TYPE)xml_get_word(component, L"componentType", component_types,
+                                            ARRAYSIZE(component_types));
 }
 
-static BSTR text_finish(struct text *text)
+static BOOL is_component(const struct xml *component, const struct component_key *key)
 {
-    BSTR result = text->failed ? NULL : SysAllocStringLen(text->data, (UINT)text->length);
-    free(text->data);
-    return result;
+    const wchar_t *name = xml_get(component, L"componentName");
+    return name && bcd_component_type(component) == key->type && _wcsicmp(name, key->name) == 0 &&
+           writer_same_path(xml_get(component, L"logicalPath"), key->path);
 }
 
-static void write_files(struct text *text, const wchar_t *element, const struct writer_files *files)
+/* Several instances of one class may be in it: all are looked through. */
+struct xml *bcd_find(const struct xml *document, const struct component_key *key)
 {
-    wchar_t mask[20];
-    swprintf(mask, ARRAYSIZE(mask), L"%lu", files->backup_mask);
-    text_plain(text, L"<");
-    text_plain(text, element);
-    text_attribute(text, L"path", files->path);
-    text_attribute(text, L"filespec", files->spec);
-    text_flag(text, L"recursive", files->recursive);
-    if (files->backup_mask)
-        text_attribute(text, L"filespecBackupType", mask);
-    text_plain(text, L"/>");
-}
-
-static void write_component(struct text *text, const struct writer_component *component)
-{
-    const wchar_t *element = component->type == VSS_CT_DATABASE ? L"DATABASE" : L"FILE_GROUP";
-    text_plain(text, L"<");
-    text_plain(text, element);
-    text_attribute(text, L"logicalPath", component->path);
-    text_attribute(text, L"componentName", component->name);
-    text_attribute(text, L"caption", component->caption);
-    text_flag(text, L"restoreMetadata", FALSE);
-    text_flag(text, L"notifyOnBackupComplete", component->notify);
-    text_flag(text, L"selectable", component->selectable);
-    text_plain(text, L">");
-    for (unsigned i = 0; i < component->file_count; i++)
-        write_files(text, component->type == VSS_CT_DATABASE ? L"DATABASE_FILES" : L"FILE_LIST",
-                    &component->files[i]);
-    if (component->dependency_count) {
-        text_plain(text, L"<DEPENDENCY");
-        text_id(text, L"onWriterId", &component->dependency.writer);
-        text_attribute(text, L"onLogicalPath", component->dependency.path);
-        text_attribute(text, L"onComponentName", component->dependency.name);
-        text_plain(text, L"/>");
-    }
-    text_plain(text, L"</");
-    text_plain(text, element);
-    text_plain(text, L">");
-}
-
-BSTR document_of_writer(const struct writer *writer)
-{
-    static const wchar_t *const usages[] = {L"UNDEFINED", L"BOOTABLE_SYSTEM_STATE", L"SYSTEM_SERVICE",
-                                            L"USER_DATA", L"OTHER"};
-    static const wchar_t *const sources[] = {L"UNDEFINED", L"TRANSACTION_DB", L"NONTRANSACTIONAL_DB",
-                                             L"OTHER"};
-    static const wchar_t *const methods[] = {L"UNDEFINED",
-                                             L"RESTORE_IF_NONE_THERE",
-                                             L"RESTORE_IF_CAN_BE_REPLACED",
-                                             L"STOP_RESTART_SERVICE",
-                                             L"RESTORE_TO_ALTERNATE_LOCATION",
-                                             L"REPLACE_AT_REBOOT",
-                                             L"REPLACE_AT_REBOOT_IF_CANNOT_REPLACE",
-                                             L"CUSTOM",
-                                             L"RESTORE_STOP_START"};
-    struct text text = {0};
-    text_plain(&text,
-               L"<WRITER_METADATA xmlns=\"x-schema:#VssWriterMetadataInfo\" version=\"1.2\"><IDENTIFICATION");
-    text_id(&text, L"writerId", &writer->class_id);
-    text_id(&text, L"instanceId", &writer->instance_id);
-    text_attribute(&text, L"friendlyName", writer->name);
-    text_attribute(&text, L"usage", usages[(unsigned)writer->usage % ARRAYSIZE(usages)]);
-    text_attribute(&text, L"dataSource", sources[(unsigned)writer->source % ARRAYSIZE(sources)]);
-    text_plain(&text, L"/><RESTORE_METHOD");
-    text_attribute(&text, L"method", methods[(unsigned)writer->restore % ARRAYSIZE(methods)]);
-    text_attribute(&text, L"writerRestore", L"never");
-    text_flag(&text, L"rebootRequired", writer->restore == VSS_RME_RESTORE_AT_REBOOT);
-    text_plain(&text, L"/><BACKUP_LOCATIONS>");
-    for (unsigned i = 0; i < writer->component_count; i++)
-        write_component(&text, &writer->components[i]);
-    for (unsigned i = 0; i < writer->exclude_count; i++)
-        write_files(&text, L"EXCLUDE_FILES", &writer->excludes[i]);
-    text_plain(&text, L"</BACKUP_LOCATIONS></WRITER_METADATA>");
-    return text_finish(&text);
-}
-
-static void write_writer_components(struct text *text, const struct session *session, unsigned answer)
-{
-    BOOL any = FALSE;
-    for (unsigned i = 0; i < session->component_count; i++) {
-        const struct session_component *chosen = &session->components[i];
-        if (chosen->writer != answer)
+    struct xml *writer, *component;
+    for (unsigned i = 0; (writer = xml_child(document, BCD_WRITER, i)) != NULL; i++) {
+        if (!has_id(writer, L"writerId", key->writer) || !has_id(writer, L"instanceId", key->instance))
             continue;
-        if (!any) {
-            text_plain(text, L"<WRITER_COMPONENTS");
-            text_id(text, L"instanceId", &session_writer(session, answer)->instance_id);
-            text_id(text, L"writerId", &session_writer(session, answer)->class_id);
-            text_plain(text, L">");
-        }
-        any = TRUE;
-        text_plain(text, L"<COMPONENT");
-        text_attribute(text, L"logicalPath", chosen->component->path);
-        text_attribute(text, L"componentName", chosen->component->name);
-        text_attribute(text, L"componentType",
-                       chosen->component->type == VSS_CT_DATABASE ? L"database" : L"filegroup");
-        if (chosen->reported)
-            text_flag(text, L"backupSucceeded", chosen->succeeded);
-        text_plain(text, L"/>");
+        for (unsigned k = 0; (component = xml_child(writer, BCD_COMPONENT, k)) != NULL; k++)
+            if (is_component(component, key))
+                return component;
     }
-    if (any)
-        text_plain(text, L"</WRITER_COMPONENTS>");
+    return NULL;
 }
 
-static void write_set(struct text *text, const struct session *session)
+struct xml *bcd_add(struct xml *document, const struct component_key *key)
 {
-    text_plain(text, L"<SNAPSHOT_SET_DESCRIPTION");
-    text_id(text, L"snapshotSetId", &session->set_id);
-    text_plain(text, L">");
-    for (unsigned i = 0; i < session->volume_count; i++) {
-        text_plain(text, L"<SNAPSHOT_DESCRIPTION");
-        text_id(text, L"snapshotId", &session->copies[i].id);
-        text_attribute(text, L"originalVolumeName", session->volumes[i].name);
-        text_plain(text, L"/>");
+    struct xml *writer = bcd_writer(document, key->writer, key->instance);
+    if (!writer) {
+        writer = xml_create(BCD_WRITER);
+        if (!writer || !xml_set_id(writer, L"instanceId", key->instance) ||
+            !xml_set_id(writer, L"writerId", key->writer)) {
+            xml_free(writer);
+            return NULL;
+        }
+        if (!xml_adopt(document, writer))
+            return NULL;
     }
-    text_plain(text, L"</SNAPSHOT_SET_DESCRIPTION>");
+    struct xml *component = xml_create(BCD_COMPONENT);
+    if (component && xml_set(component, L"logicalPath", key->path) &&
+        xml_set(component, L"componentName", key->name) &&
+        xml_set(component, L"componentType", component_types[key->type]))
+        return xml_adopt(writer, component) ? component : NULL;
+    xml_free(component);
+    return NULL;
+}
+
+static BOOL write_set(struct xml *document, const struct session *session)
+{
+    xml_remove(document, L"SNAPSHOT_SET_DESCRIPTION");
+    if (session->set != SET_CREATED)
+        return TRUE;
+    struct xml *set = xml_add(document, L"SNAPSHOT_SET_DESCRIPTION");
+    BOOL ok = set && xml_set_id(set, L"snapshotSetId", &session->set_id) &&
+              xml_set_number(set, L"context", (unsigned long)session->context);
+    for (unsigned i = 0; i < session->volume_count && ok; i++) {
+        struct xml *copy = xml_add(set, L"SNAPSHOT_DESCRIPTION");
+        ok = copy && xml_set_id(copy, L"snapshotId", &session->copies[i].id) &&
+             xml_set(copy, L"originalVolumeName", session->volumes[i].name);
+    }
+    return ok;
 }
 
 BSTR document_of_session(const struct session *session)
 {
     static const wchar_t *const types[] = {L"undefined", L"full", L"incremental", L"differential",
                                            L"log",       L"copy", L"other"};
-    struct text text = {0};
-    text_plain(&text, L"<BACKUP_COMPONENTS xmlns=\"x-schema:#VssComponentMetadata\" version=\"1.2\"");
-    text_flag(&text, L"bootableSystemStateBackup", session->bootable);
-    text_flag(&text, L"selectComponents", session->select_components);
-    text_attribute(&text, L"backupType", types[(unsigned)session->type % ARRAYSIZE(types)]);
-    text_flag(&text, L"partialFileSupport", session->partial_files);
-    if (session->set != SET_NONE)
-        text_id(&text, L"snapshotSetId", &session->set_id);
-    text_plain(&text, L">");
-    for (unsigned i = 0; i < session->answering; i++)
-        write_writer_components(&text, session, i);
-    if (session->set == SET_CREATED)
-        write_set(&text, session);
-    text_plain(&text, L"</BACKUP_COMPONENTS>");
-    return text_finish(&text);
-}
-
-/* One tag, from behind its '<': its end, or NULL if it has none. Quotes may hold a '>'. */
-static const wchar_t *end_of_tag(const wchar_t *at)
-{
-    wchar_t quote = 0;
-    for (; *at; at++) {
-        if (quote)
-            quote = *at == quote ? 0 : quote;
-        else if (*at == L'"' || *at == L'\'')
-            quote = *at;
-        else if (*at == L'<')
-            return NULL;
-        else if (*at == L'>')
-            return at;
-    }
-    return NULL;
-}
-
-/* Tags balance by name, and there is one root: enough to refuse what is no XML. */
-BOOL document_is_well_formed(const wchar_t *text)
-{
-    const wchar_t *names[64];
-    size_t lengths[64];
-    unsigned depth = 0, roots = 0;
-    while ((text = wcschr(text, L'<')) != NULL) {
-        const wchar_t *name = text + 1, *close = end_of_tag(name);
-        if (!close)
-            return FALSE;
-        text = close;
-        if (*name == L'?' || *name == L'!')
-            continue;
-        BOOL closing = *name == L'/';
-        name += closing;
-        size_t n = wcscspn(name, L" \t\r\n/>");
-        if (n == 0)
-            return FALSE;
-        if (closing) {
-            if (depth == 0 || lengths[depth - 1] != n || wcsncmp(names[depth - 1], name, n) != 0)
-                return FALSE;
-            depth--;
-        } else {
-            roots += depth == 0;
-            if (close[-1] == L'/')
-                continue;
-            if (depth == ARRAYSIZE(names))
-                return FALSE;
-            names[depth] = name;
-            lengths[depth++] = n;
-        }
-    }
-    return depth == 0 && roots == 1;
+    struct xml *document = xml_copy(session->document);
+    BOOL ok = document != NULL;
+    if (ok && !session->restore)
+        ok = xml_set_flag(document, L"bootableSystemStateBackup", session->bootable) &&
+             xml_set_flag(document, L"selectComponents", session->select_components) &&
+             xml_set(document, L"backupType", types[(unsigned)session->type % ARRAYSIZE(types)]) &&
+             xml_set_flag(document, L"partialFileSupport", session->partial_files) &&
+             write_set(document, session);
+    if (ok && session->set != SET_NONE)
+        ok = xml_set_id(document, L"snapshotSetId", &session->set_id);
+    BSTR text = ok ? xml_text(document) : NULL;
+    xml_free(document);
+    return text;
 }

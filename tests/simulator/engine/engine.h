@@ -13,6 +13,7 @@
 #include <windows.h>
 #include "copies.h"
 #include "writers.h"
+#include "xml.h"
 
 struct session;
 
@@ -22,7 +23,10 @@ enum operation {
     OPERATION_PREPARE,
     OPERATION_GATHER_STATUS,
     OPERATION_SNAPSHOT,
-    OPERATION_COMPLETE
+    OPERATION_COMPLETE,
+    OPERATION_PRE_RESTORE,
+    OPERATION_POST_RESTORE,
+    OPERATION_IMPORT
 };
 
 /* Also what CreateVssBackupComponents can answer: E_ACCESSDENIED by scenario, E_OUTOFMEMORY,
@@ -41,9 +45,13 @@ HRESULT session_run(struct session *session, enum operation operation);
 void session_give_up(struct session *session, enum operation operation);
 void session_cancel(struct session *session);
 BOOL session_wait_returns_error(const struct session *session);
+unsigned long session_debug_level(const struct session *session);
 
 HRESULT session_initialize_backup(struct session *session, const wchar_t *document);
+HRESULT session_initialize_restore(struct session *session, const wchar_t *document);
 HRESULT session_check_initialized(struct session *session);
+/* The same, and it is no restore. */
+HRESULT session_check_backup(struct session *session);
 HRESULT session_set_context(struct session *session, LONG context);
 HRESULT session_set_backup_state(struct session *session, BOOL select_components, BOOL bootable,
                                  VSS_BACKUP_TYPE type, BOOL partial_files);
@@ -65,13 +73,38 @@ HRESULT session_metadata(struct session *session, unsigned index, struct writer_
 HRESULT session_free_metadata(struct session *session);
 
 struct component_key {
-    const GUID *writer, *instance;
+    const GUID *writer, *instance; /* a NULL instance: any */
     VSS_COMPONENT_TYPE type;
     const wchar_t *path, *name; /* path may be NULL */
 };
 HRESULT session_add_component(struct session *session, const struct component_key *key);
 HRESULT session_count_writers_with_components(struct session *session, unsigned *count);
-HRESULT session_set_succeeded(struct session *session, const struct component_key *key, BOOL succeeded);
+/* A copy of the part of the document that is about one writer, for the caller to free. */
+HRESULT session_writer_components(struct session *session, unsigned index, struct xml **copy);
+
+/* When a component may be changed. */
+enum component_phase {
+    COMPONENT_BEFORE_PREPARE,  /* a backup before PrepareForBackup */
+    COMPONENT_AFTER_SNAPSHOT,  /* a backup between DoSnapshotSet and BackupComplete */
+    COMPONENT_BEFORE_RESTORE,  /* a restore before PreRestore */
+    COMPONENT_WHILE_RESTORING, /* between PreRestore and PostRestore */
+    COMPONENT_DURING_RESTORE   /* any time before PostRestore */
+};
+/* How: attributes, up to the first without a name, of the component or of a child. */
+struct component_edit {
+    enum component_phase phase;
+    const wchar_t *child; /* NULL: of the component itself */
+    BOOL child_exists;    /* child number index is changed; else one is added */
+    unsigned index;
+    BOOL only_selected; /* VSS_E_BAD_STATE unless the component is selected for restore */
+    BOOL only_live;     /* VSS_E_OBJECT_NOT_FOUND unless the writer has answered Identify */
+    struct {
+        const wchar_t *name, *value;
+    } set[6];
+};
+HRESULT session_edit_component(struct session *session, const struct component_key *key,
+                               const struct component_edit *edit);
+HRESULT session_set_restore_state(struct session *session, VSS_RESTORE_TYPE type);
 
 struct writer_status {
     GUID instance_id, class_id;

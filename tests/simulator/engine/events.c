@@ -24,6 +24,8 @@ static const struct {
                               VSS_WS_FAILED_AT_POST_SNAPSHOT, HOOK_POST_SNAPSHOT},
     [WRITER_BACKUP_COMPLETE] = {L"complete", VSS_WS_STABLE, VSS_WS_FAILED_AT_BACKUP_COMPLETE, 0},
     [WRITER_ABORT] = {L"abort", VSS_WS_STABLE, VSS_WS_STABLE, HOOK_ABORT},
+    [WRITER_PRE_RESTORE] = {L"pre_restore", VSS_WS_STABLE, VSS_WS_FAILED_AT_PRE_RESTORE, 0},
+    [WRITER_POST_RESTORE] = {L"post_restore", VSS_WS_STABLE, VSS_WS_FAILED_AT_POST_RESTORE, 0},
     [WRITER_BACKUP_SHUTDOWN] = {NULL, VSS_WS_STABLE, VSS_WS_FAILED_AT_BACKUPSHUTDOWN, 0},
 };
 
@@ -81,7 +83,7 @@ static HRESULT writer_handles(struct session *session, enum writer_event event, 
                       event == WRITER_THAW || event == WRITER_ABORT ? NULL : session->cancel);
     if (hr == S_OK && writer->fail_at == event)
         hr = writer->failure;
-    return hr;
+    return hr == S_OK ? components_handle(session, event, writer) : hr;
 }
 
 static void send_abort(struct session *session, const struct writer *writer, struct writer_fate *fate)
@@ -167,6 +169,18 @@ void events_shutdown(struct session *session)
         else if (!has_failed(fate))
             fate->state = VSS_WS_STABLE;
         log_event(session, WRITER_BACKUP_SHUTDOWN, writer, fate);
+    }
+}
+
+void events_choose_restored(struct session *session)
+{
+    for (unsigned i = 0; i < session->answering; i++) {
+        const struct writer *writer = session_writer(session, i);
+        const struct xml *found = bcd_writer(session->document, &writer->class_id, NULL), *component;
+        BOOL selected = FALSE;
+        for (unsigned k = 0; found && (component = xml_child(found, BCD_COMPONENT, k)) != NULL; k++)
+            selected = selected || xml_get_flag(component, L"selectedForRestore", FALSE);
+        session->fates[i].in_events = selected;
     }
 }
 

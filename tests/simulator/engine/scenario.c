@@ -22,15 +22,22 @@ static const struct {
     const wchar_t *section; /* one that ends with ':' is followed by a name */
     const wchar_t *keys;
 } known[] = {
-    {L"machine", L"rundown_ms;release_delay_ms;abort_limit_ms;wait_returns_error;writer_failure_result"},
+    {L"machine",
+     L"rundown_ms;release_delay_ms;abort_limit_ms;wait_returns_error;writer_failure_result;foreign_hold_ms;"
+     L"extra_writers;extra_components;debug"},
     {L"timing",
      L"identify;prepare;prepare_snapshot;freeze;commit;thaw;post_snapshot;complete;abort;release;status;"
-     L"sync"},
-    {L"volumes", L"unsupported;max_snapshots;max_volumes"},
+     L"sync;pre_restore;post_restore"},
+    {L"volumes", L"unsupported;max_snapshots;max_client_accessible;max_volumes;storage_copies;vanish_ms"},
     {L"method:", L"result;async_result;call;count;delay;exit"},
     {L"writer:",
      L"absent;fail_at;failure;application_failure;application_message;hang_at;hang;timeout_ms;hook;class;"
-     L"instance;level;usage;component;logical_path;path;spec;recursive"},
+     L"instance;level;usage;component;logical_path;path;spec;recursive;database;log_path;caption;selectable;"
+     L"depends_on;partial;components;schema;metadata;stamp;restore_method;writer_restore;service;"
+     L"restore_target;alternate_path"},
+    {L"component:",
+     L"logical_path;path;spec;recursive;database;log_path;caption;selectable;depends_on;partial;fail_at;"
+     L"failure;application_failure;application_message"},
 };
 
 static BOOL known_section(const wchar_t *section, const wchar_t **keys)
@@ -191,17 +198,23 @@ unsigned long scenario_number(const struct scenario *scenario, const wchar_t *se
     return value && *value ? wcstoul(value, NULL, 0) : otherwise;
 }
 
+unsigned long long scenario_stamp(const struct scenario *scenario)
+{
+    return scenario->stamp;
+}
+
 BOOL scenario_has(const struct scenario *scenario, const wchar_t *section)
 {
     return scenario_string(scenario, section, L"", NULL) != NULL;
 }
 
-const wchar_t *scenario_writer(const struct scenario *scenario, unsigned index)
+const wchar_t *scenario_section(const struct scenario *scenario, const wchar_t *prefix, unsigned index)
 {
+    size_t n = wcslen(prefix);
     for (size_t i = 0; i < scenario->count; i++) {
         const struct entry *entry = &scenario->entries[i];
-        if (entry->key[0] == 0 && _wcsnicmp(entry->section, L"writer:", 7) == 0 && index-- == 0)
-            return entry->section + 7;
+        if (entry->key[0] == 0 && _wcsnicmp(entry->section, prefix, n) == 0 && index-- == 0)
+            return entry->section + n;
     }
     return NULL;
 }

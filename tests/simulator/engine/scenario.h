@@ -18,10 +18,13 @@ const wchar_t *scenario_string(const struct scenario *scenario, const wchar_t *s
                                const wchar_t *otherwise);
 unsigned long scenario_number(const struct scenario *scenario, const wchar_t *section, const wchar_t *key,
                               unsigned long otherwise);
+/* Another number after each change of the file. */
+unsigned long long scenario_stamp(const struct scenario *scenario);
 BOOL scenario_has(const struct scenario *scenario, const wchar_t *section);
 
-/* The names behind "[writer:NAME]", by index, in the file's order; NULL past the last. */
-const wchar_t *scenario_writer(const struct scenario *scenario, unsigned index);
+/* What stands behind a prefix ("writer:", "component:") in section names, by index, in the file's order; NULL
+ * past the last. */
+const wchar_t *scenario_section(const struct scenario *scenario, const wchar_t *prefix, unsigned index);
 
 /* Is the item in a list whose members are separated by ';'? Case does not matter. */
 BOOL scenario_lists(const wchar_t *list, const wchar_t *item);

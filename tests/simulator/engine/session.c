@@ -9,8 +9,8 @@
 #define ABORT_LIMIT_MS 60000
 
 static const wchar_t *const operation_names[] = {
-    L"none",          L"GatherWriterMetadata", L"PrepareForBackup", L"GatherWriterStatus",
-    L"DoSnapshotSet", L"BackupComplete",
+    L"none",           L"GatherWriterMetadata", L"PrepareForBackup", L"GatherWriterStatus", L"DoSnapshotSet",
+    L"BackupComplete", L"PreRestore",           L"PostRestore",      L"ImportSnapshots",
 };
 
 BOOL session_pause(struct session *session, unsigned long ms)
@@ -44,6 +44,11 @@ BOOL session_wait_returns_error(const struct session *session)
     return scenario_number(session->scenario, L"machine", L"wait_returns_error", 0) != 0;
 }
 
+unsigned long session_debug_level(const struct session *session)
+{
+    return scenario_number(session->scenario, L"machine", L"debug", 0);
+}
+
 static DWORD abort_limit_ms(const struct session *session)
 {
     return scenario_number(session->scenario, L"machine", L"abort_limit_ms", ABORT_LIMIT_MS);
@@ -62,7 +67,7 @@ static void destroy(struct session *session)
     free(session->answers);
     free(session->fates);
     free(session->statuses);
-    free(session->components);
+    xml_free(session->document);
     free(session);
 }
 
@@ -209,6 +214,15 @@ static HRESULT may_complete(const struct session *session)
     return session->complete == PROGRESS_NONE ? S_OK : VSS_E_BAD_STATE;
 }
 
+static HRESULT may_restore(const struct session *session, enum operation operation)
+{
+    BOOL metadata = session->metadata == PROGRESS_DONE || session->metadata == PROGRESS_FREED;
+    BOOL ready = operation == OPERATION_PRE_RESTORE
+                     ? session->pre_restore == PROGRESS_NONE
+                     : session->pre_restore == PROGRESS_DONE && session->post_restore == PROGRESS_NONE;
+    return session->restore && metadata && ready ? S_OK : VSS_E_BAD_STATE;
+}
+
 static enum progress *progress_of(struct session *session, enum operation operation)
 {
     switch (operation) {
@@ -220,6 +234,12 @@ static enum progress *progress_of(struct session *session, enum operation operat
         return &session->status;
     case OPERATION_COMPLETE:
         return &session->complete;
+    case OPERATION_PRE_RESTORE:
+        return &session->pre_restore;
+    case OPERATION_POST_RESTORE:
+        return &session->post_restore;
+    case OPERATION_IMPORT:
+        return &session->import;
     default:
         return NULL;
     }
@@ -238,6 +258,11 @@ static HRESULT may_begin(struct session *session, enum operation operation)
         return may_snapshot(session);
     case OPERATION_COMPLETE:
         return may_complete(session);
+    case OPERATION_PRE_RESTORE:
+    case OPERATION_POST_RESTORE:
+        return may_restore(session, operation);
+    case OPERATION_IMPORT:
+        return session->imported && session->import == PROGRESS_NONE ? S_OK : VSS_E_BAD_STATE;
     default:
         return S_OK;
     }
@@ -286,6 +311,13 @@ static HRESULT perform(struct session *session, enum operation operation)
         return events_raise(session, WRITER_PREPARE_BACKUP);
     case OPERATION_COMPLETE:
         return events_raise(session, WRITER_BACKUP_COMPLETE);
+    case OPERATION_PRE_RESTORE:
+        events_choose_restored(session);
+        return events_raise(session, WRITER_PRE_RESTORE);
+    case OPERATION_POST_RESTORE:
+        return events_raise(session, WRITER_POST_RESTORE);
+    case OPERATION_IMPORT:
+        return VSS_E_NO_SNAPSHOTS_IMPORTED; /* no hardware provider is there to bring any */
     default:
         return gather_status(session);
     }
@@ -341,7 +373,7 @@ static BOOL stop_running(struct session *session)
 
 HRESULT session_abort(struct session *session)
 {
-    HRESULT hr = session_check_initialized(session);
+    HRESULT hr = session_check_backup(session);
     if (FAILED(hr))
         return hr;
     if (!stop_running(session))

@@ -3,6 +3,7 @@
  * function changes them meanwhile, because each that would answers VSS_E_BAD_STATE. */
 #pragma once
 #include "engine.h"
+#include "document.h"
 #include "machine.h"
 
 #define SESSION_VOLUMES 64
@@ -32,12 +33,6 @@ struct writer_fate {
     ULONGLONG frozen_at;
 };
 
-struct session_component {
-    unsigned writer; /* index in the list */
-    const struct writer_component *component;
-    BOOL reported, succeeded;
-};
-
 struct session {
     LONG references;
     CRITICAL_SECTION lock;
@@ -46,7 +41,8 @@ struct session {
     struct scenario *scenario;
     struct machine_object object;
     GUID id;
-    BOOL initialized, context_set, state_set, select_components, bootable, partial_files, aborted;
+    BOOL initialized, restore, imported, context_set, state_set, select_components, bootable, partial_files,
+        aborted;
     BOOL closing,
         orphaned; /* orphaned: closed while an operation would not end, whose thread ends the session */
     LONG context;
@@ -56,7 +52,7 @@ struct session {
     HRESULT async_fault; /* what the running operation is to end with; S_OK: its own result */
     BOOL async_exit;
 
-    enum progress metadata, status, prepare, complete;
+    enum progress metadata, status, prepare, complete, pre_restore, post_restore, import;
     BOOL enable_first;
     unsigned filter_count;
     struct session_filter {
@@ -68,8 +64,7 @@ struct session {
     unsigned *answers;           /* their indices */
     struct writer_fate *fates;   /* by position in answers */
     struct writer_fate *statuses;
-    unsigned component_count;
-    struct session_component *components;
+    struct xml *document; /* Backup Components Document; NULL before the object is initialised */
 
     enum set_state set;
     HANDLE creator;
@@ -94,10 +89,16 @@ HRESULT events_raise(struct session *session, enum writer_event event);
 /* To every writer that has not had PostSnapshot. Cannot be cancelled. */
 void events_abort(struct session *session);
 void events_shutdown(struct session *session);
+/* PreRestore goes to the live writers that have a component selected. */
+void events_choose_restored(struct session *session);
 BOOL events_any_failed(const struct session *session);
 
 /* snapshot.c: what DoSnapshotSet does. */
 HRESULT snapshot_run(struct session *session);
+
+/* components.c: what a writer does to its components in the document at an event. S_OK, or
+ * VSS_E_WRITERERROR_PARTIAL_FAILURE when the scenario lets one of them fail. */
+HRESULT components_handle(struct session *session, enum writer_event event, const struct writer *writer);
 
 /* document.c */
 BSTR document_of_session(const struct session *session);

@@ -1,5 +1,6 @@
 /* DoSnapshotSet from the inside: PrepareSnapshot, Freeze, the copies, Thaw, PostSnapshot. */
 #include "session.h"
+#include "accidents.h"
 #include "store.h"
 
 #include <stdlib.h>
@@ -8,10 +9,9 @@
 static void choose_participants(struct session *session)
 {
     for (unsigned i = 0; i < session->answering; i++) {
-        BOOL chosen = !session->select_components;
-        for (unsigned k = 0; k < session->component_count && !chosen; k++)
-            chosen = session->components[k].writer == i;
-        if (!chosen)
+        const struct writer *writer = session_writer(session, i);
+        if (session->select_components &&
+            !bcd_writer(session->document, &writer->class_id, &writer->instance_id))
             session->fates[i].in_events = FALSE;
     }
 }
@@ -26,7 +26,9 @@ static HRESULT make_copies(struct session *session)
         info->set_size = (LONG)session->volume_count;
         info->attributes = attributes;
     }
-    HRESULT hr = copies_begin(session->volumes, session->copies, session->volume_count);
+    HRESULT hr = storage_make_room(session->scenario, session->volumes, session->volume_count);
+    if (SUCCEEDED(hr))
+        hr = copies_begin(session->volumes, session->copies, session->volume_count);
     if (FAILED(hr))
         return hr;
     if (session_pause(session, scenario_number(session->scenario, L"timing", L"commit", 0)))
@@ -63,8 +65,10 @@ HRESULT snapshot_run(struct session *session)
     /* The last step: a requester that does not wait for the end finds nothing before it. */
     if (hr == S_OK)
         hr = copies_publish(session->copies, session->volume_count);
-    if (hr == S_OK)
+    if (hr == S_OK) {
+        copies_vanish_later(session->scenario, session->copies, session->volume_count);
         return S_OK;
+    }
     if (writers)
         events_abort(session);
     copies_delete(session->copies, session->volume_count);

@@ -1,5 +1,6 @@
 /* The synchronous calls about sets, volumes and existing copies. */
 #include "session.h"
+#include "accidents.h"
 #include "store.h"
 
 #include <objbase.h>
@@ -15,12 +16,14 @@ static HRESULT unlock(struct session *session, HRESULT hr)
 HRESULT session_start_set(struct session *session, GUID *set)
 {
     EnterCriticalSection(&session->lock);
-    if (!session->initialized || session->context == (LONG)VSS_CTX_ALL)
+    if (!session->initialized || session->restore || session->context == (LONG)VSS_CTX_ALL)
         return unlock(session, VSS_E_BAD_STATE);
     if (session->set == SET_OPEN || session->set == SET_CREATING)
         return unlock(session, VSS_E_SNAPSHOT_SET_IN_PROGRESS);
     if (session->set != SET_NONE || session->aborted || session->running != OPERATION_NONE)
         return unlock(session, VSS_E_BAD_STATE);
+    if (foreign_holds_set(session->scenario))
+        return unlock(session, VSS_E_SNAPSHOT_SET_IN_PROGRESS);
     HRESULT hr = creator_begin(session->scenario, &session->object, &session->creator);
     if (SUCCEEDED(hr))
         hr = CoCreateGuid(&session->set_id);
@@ -40,13 +43,15 @@ static BOOL is_known_provider(const GUID *provider)
 
 struct tally {
     const wchar_t *volume;
+    LONG attributes; /* those that count have all of them */
     unsigned long count;
 };
 
 static BOOL visit_tally(const struct copy_info *info, void *context)
 {
     struct tally *tally = context;
-    if (_wcsicmp(info->volume, tally->volume) == 0)
+    if (_wcsicmp(info->volume, tally->volume) == 0 &&
+        (info->attributes & tally->attributes) == tally->attributes)
         tally->count++;
     return TRUE;
 }
@@ -63,8 +68,13 @@ static HRESULT may_add_volume(const struct session *session, const struct volume
     unsigned long most = scenario_number(session->scenario, L"volumes", L"max_volumes", SESSION_VOLUMES);
     if (session->volume_count >= most || session->volume_count == SESSION_VOLUMES)
         return VSS_E_MAXIMUM_NUMBER_OF_VOLUMES_REACHED;
-    struct tally tally = {volume->name, 0};
+    struct tally tally = {volume->name, 0, 0};
+    struct tally accessible = {volume->name, VSS_VOLSNAP_ATTR_CLIENT_ACCESSIBLE, 0};
     copies_visit(visit_tally, &tally);
+    copies_visit(visit_tally, &accessible);
+    if (session->context != (LONG)VSS_CTX_ALL && session->context & VSS_VOLSNAP_ATTR_CLIENT_ACCESSIBLE &&
+        accessible.count >= scenario_number(session->scenario, L"volumes", L"max_client_accessible", 64))
+        return VSS_E_MAXIMUM_NUMBER_OF_SNAPSHOTS_REACHED;
     if (tally.count >= scenario_number(session->scenario, L"volumes", L"max_snapshots", 512))
         return VSS_E_MAXIMUM_NUMBER_OF_SNAPSHOTS_REACHED;
     return S_OK;
@@ -97,7 +107,7 @@ HRESULT session_is_supported(struct session *session, const GUID *provider, cons
                              BOOL *supported)
 {
     struct volume volume;
-    HRESULT hr = session_check_initialized(session);
+    HRESULT hr = session_check_backup(session);
     if (SUCCEEDED(hr))
         hr = volume_find(name, &volume);
     if (SUCCEEDED(hr) && !is_known_provider(provider))
@@ -118,7 +128,7 @@ static BOOL is_visible(const struct session *session, const struct copy_info *in
 
 HRESULT session_snapshot(struct session *session, const GUID *id, struct copy_info *info)
 {
-    HRESULT hr = session_check_initialized(session);
+    HRESULT hr = session_check_backup(session);
     if (FAILED(hr))
         return hr;
     machine_sweep(session->scenario);
@@ -154,7 +164,7 @@ static BOOL visit_collect(const struct copy_info *info, void *context)
 
 HRESULT session_list_snapshots(struct session *session, struct copy_info **infos, unsigned *count)
 {
-    HRESULT hr = session_check_initialized(session);
+    HRESULT hr = session_check_backup(session);
     if (FAILED(hr))
         return hr;
     machine_sweep(session->scenario);
@@ -172,7 +182,7 @@ HRESULT session_list_snapshots(struct session *session, struct copy_info **infos
 HRESULT session_delete_snapshots(struct session *session, const GUID *id, BOOL whole_set, LONG *deleted,
                                  GUID *failed)
 {
-    HRESULT hr = session_check_initialized(session);
+    HRESULT hr = session_check_backup(session);
     if (FAILED(hr))
         return hr;
     struct collection collection = {.session = session, .id = id, .whole_set = whole_set};
@@ -199,7 +209,7 @@ HRESULT engine_is_snapshotted(const wchar_t *name, BOOL *present, LONG *capabili
     if (FAILED(hr))
         return hr;
     copies_sweep();
-    struct tally tally = {volume.name, 0};
+    struct tally tally = {volume.name, 0, 0};
     copies_visit(visit_tally, &tally);
     *present = tally.count > 0;
     *capability = tally.count > 0 ? VSS_SC_DISABLE_DEFRAG : 0;

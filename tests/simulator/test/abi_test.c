@@ -169,63 +169,6 @@ static void query_takes_only_its_fixed_arguments(void **state)
     backup_release(&b);
 }
 
-static void methods_off_the_path_say_so(void **state)
-{
-    struct backup b = backup_at(STAGE_INITIALIZED);
-    IVssBackupComponents *o = b.object;
-    IVssAsync *async = (IVssAsync *)1;
-    IVssWriterComponentsExt *components;
-    GUID id = {.Data1 = 1};
-    WCHAR text[] = L"x";
-    VSS_PWSZ root, prefix;
-    (void)state;
-    assert_hr(E_NOTIMPL, IVssBackupComponents_GetWriterComponents(o, 0, &components));
-    assert_hr(E_NOTIMPL, IVssBackupComponents_SetRestoreState(o, VSS_RTYPE_BY_COPY));
-    assert_hr(E_NOTIMPL, IVssBackupComponents_SetBackupOptions(o, id, VSS_CT_DATABASE, NULL, text, text));
-    assert_hr(E_NOTIMPL, IVssBackupComponents_SetSelectedForRestore(o, id, VSS_CT_DATABASE, NULL, text, 1));
-    assert_hr(E_NOTIMPL, IVssBackupComponents_SetRestoreOptions(o, id, VSS_CT_DATABASE, NULL, text, text));
-    assert_hr(E_NOTIMPL, IVssBackupComponents_SetAdditionalRestores(o, id, VSS_CT_DATABASE, NULL, text, 1));
-    assert_hr(E_NOTIMPL,
-              IVssBackupComponents_SetPreviousBackupStamp(o, id, VSS_CT_DATABASE, NULL, text, text));
-    assert_hr(E_NOTIMPL, IVssBackupComponents_AddAlternativeLocationMapping(o, id, VSS_CT_DATABASE, NULL,
-                                                                            text, text, text, 0, text));
-    assert_hr(E_NOTIMPL,
-              IVssBackupComponents_AddRestoreSubcomponent(o, id, VSS_CT_DATABASE, NULL, text, text, text, 0));
-    assert_hr(E_INVALIDARG,
-              IVssBackupComponents_AddRestoreSubcomponent(o, id, VSS_CT_DATABASE, NULL, text, text, text, 1));
-    assert_hr(E_NOTIMPL,
-              IVssBackupComponents_SetFileRestoreStatus(o, id, VSS_CT_DATABASE, NULL, text, VSS_RS_ALL));
-    assert_hr(E_NOTIMPL,
-              IVssBackupComponents_AddNewTarget(o, id, VSS_CT_DATABASE, NULL, text, text, text, 0, text));
-    assert_hr(E_NOTIMPL, IVssBackupComponents_SetRangesFilePath(o, id, VSS_CT_DATABASE, NULL, text, 0, text));
-    assert_hr(E_NOTIMPL, IVssBackupComponents_PreRestore(o, &async));
-    assert_null(async);
-    assert_hr(E_NOTIMPL, IVssBackupComponents_PostRestore(o, &async));
-    assert_hr(E_NOTIMPL, IVssBackupComponents_ImportSnapshots(o, &async));
-    assert_hr(E_NOTIMPL, IVssBackupComponents_BreakSnapshotSet(o, id));
-    assert_hr(E_NOTIMPL, IVssBackupComponents_ExposeSnapshot(o, id, NULL, 0, NULL, &root));
-    assert_hr(E_NOTIMPL, IVssBackupComponents_RevertToSnapshot(o, id, FALSE));
-    assert_hr(E_NOTIMPL, IVssBackupComponents_QueryRevertStatus(o, machine.volumes[0], &async));
-    assert_hr(E_NOTIMPL, IVssBackupComponentsEx4_UnexposeSnapshot(b.wide, id));
-    assert_hr(E_NOTIMPL,
-              IVssBackupComponentsEx4_SetAuthoritativeRestore(b.wide, id, VSS_CT_DATABASE, NULL, text, 1));
-    assert_hr(E_NOTIMPL, IVssBackupComponentsEx4_SetRollForward(b.wide, id, VSS_CT_DATABASE, NULL, text,
-                                                                VSS_RF_ALL, text));
-    assert_hr(E_NOTIMPL,
-              IVssBackupComponentsEx4_SetRestoreName(b.wide, id, VSS_CT_DATABASE, NULL, text, text));
-    assert_hr(E_NOTIMPL, IVssBackupComponentsEx4_SetSelectedForRestoreEx(b.wide, id, VSS_CT_DATABASE, NULL,
-                                                                         text, 1, GUID_NULL));
-    assert_hr(E_NOTIMPL, IVssBackupComponentsEx4_BreakSnapshotSetEx(b.wide, id, 0, &async));
-    assert_hr(E_NOTIMPL, IVssBackupComponentsEx4_PreFastRecovery(b.wide, id, 0, &async));
-    assert_hr(E_NOTIMPL, IVssBackupComponentsEx4_FastRecovery(b.wide, id, 0, &async));
-    assert_hr(E_NOTIMPL, IVssBackupComponentsEx4_AddSnapshotToRecoverySet(b.wide, id, 0, NULL));
-    assert_hr(E_NOTIMPL, IVssBackupComponentsEx4_RecoverSet(b.wide, 0, &async));
-    assert_hr(E_NOTIMPL,
-              IVssBackupComponentsEx4_GetRootAndLogicalPrefixPaths(b.wide, text, &root, &prefix, FALSE));
-    assert_hr(VSS_E_BAD_STATE, IVssBackupComponents_InitializeForRestore(o, text));
-    backup_release(&b);
-}
-
 int run_abi_tests(void)
 {
     const struct CMUnitTest tests[] = {
@@ -236,7 +179,6 @@ int run_abi_tests(void)
         cmocka_unit_test_setup_teardown(the_object_answers_all_its_interfaces, test_begin, test_end),
         cmocka_unit_test_setup_teardown(null_is_reported_before_the_state, test_begin, test_end),
         cmocka_unit_test_setup_teardown(query_takes_only_its_fixed_arguments, test_begin, test_end),
-        cmocka_unit_test_setup_teardown(methods_off_the_path_say_so, test_begin, test_end),
     };
     return cmocka_run_group_tests_name("abi", tests, NULL, NULL);
 }

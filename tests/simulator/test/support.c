@@ -117,7 +117,11 @@ static BOOL load(void)
     memcpy(&machine.create, &create, sizeof create);
     memcpy(&machine.is_snapshotted, &present, sizeof present);
     memcpy(&machine.free_properties, &release, sizeof release);
-    return create && present && release;
+    FARPROC metadata = GetProcAddress(machine.library, "CreateVssExamineWriterMetadataInternal");
+    FARPROC block = GetProcAddress(machine.library, "ShouldBlockRevertInternal");
+    memcpy(&machine.create_metadata, &metadata, sizeof metadata);
+    memcpy(&machine.should_block_revert, &block, sizeof block);
+    return create && present && release && metadata && block;
 }
 
 BOOL machine_open(void)
@@ -287,6 +291,74 @@ int state_of(struct backup *backup, const wchar_t *writer, HRESULT *failure)
     }
     assert_hr(S_OK, IVssBackupComponents_FreeWriterStatus(backup->object));
     return state;
+}
+
+/* ---- components ---- */
+
+const GUID ledger_class = {0x11111111, 0x2222, 0x3333, {0x44, 0x44, 0x55, 0x55, 0x55, 0x55, 0x55, 0x55}};
+
+const char ledger[] = "[writer:Ledger]\nclass={11111111-2222-3333-4444-555555555555}\ncomponent=Books\n"
+                      "logical_path=Accounts\npath=C:\\Ledger\nspec=*.bok\nschema=7\nservice=LedgerSvc\n"
+                      "alternate_path=C:\\Elsewhere\npartial=C:\\Ledger\\big.bok\n"
+                      "depends_on={afbab4a2-367d-4d15-a586-71dbb18f8485} ;Registry\n"
+                      "[component:Ledger:Journal]\ndatabase=1\npath=C:\\Ledger\\db\n"
+                      "log_path=C:\\Ledger\\log\n";
+
+struct backup ledger_backup(enum stage stage, VSS_BACKUP_TYPE type, BOOL partial, GUID *instance)
+{
+    struct backup b = backup_at(STAGE_STATE_SET);
+    UINT count;
+    assert_hr(S_OK, IVssBackupComponents_SetBackupState(b.object, 1, 0, type, (boolean)partial));
+    backup_advance(&b, STAGE_STATE_SET, STAGE_GATHERED);
+    *instance = GUID_NULL;
+    assert_hr(S_OK, IVssBackupComponents_GetWriterMetadataCount(b.object, &count));
+    for (UINT i = 0; i < count; i++) {
+        IVssExamineWriterMetadata *metadata;
+        GUID id, class_id;
+        VSS_USAGE_TYPE usage;
+        VSS_SOURCE_TYPE source;
+        BSTR name;
+        assert_hr(S_OK, IVssBackupComponents_GetWriterMetadata(b.object, i, &id, &metadata));
+        assert_hr(S_OK,
+                  IVssExamineWriterMetadata_GetIdentity(metadata, &id, &class_id, &name, &usage, &source));
+        if (IsEqualGUID(&class_id, &ledger_class))
+            *instance = id;
+        SysFreeString(name);
+        IVssExamineWriterMetadata_Release(metadata);
+    }
+    assert_hr(S_OK, CALL(b.object, AddComponent, *instance, ledger_class, BOOKS));
+    assert_hr(S_OK, CALL(b.object, AddComponent, *instance, ledger_class, JOURNAL));
+    backup_advance(&b, STAGE_GATHERED, stage);
+    return b;
+}
+
+ULONG release_components(IVssWriterComponentsExt *components)
+{
+    IUnknown *unknown = (IUnknown *)((char *)components + sizeof(void *));
+    return IUnknown_Release(unknown);
+}
+
+IVssComponentEx2 *component_at(struct backup *backup, UINT writer, UINT index)
+{
+    IVssWriterComponentsExt *components;
+    IVssComponent *component;
+    void *wide;
+    assert_hr(S_OK, IVssBackupComponents_GetWriterComponents(backup->object, writer, &components));
+    assert_hr(S_OK, IVssWriterComponentsExt_GetComponent(components, index, &component));
+    assert_int_equal(release_components(components), 0);
+    assert_hr(S_OK, IVssComponent_QueryInterface(component, &IID_IVssComponentEx2, &wide));
+    assert_int_equal(IVssComponent_Release(component), 1);
+    return wide;
+}
+
+void check_text(IVssComponentEx2 *component, text_getter get, const wchar_t *expected)
+{
+    BSTR text = (BSTR)1;
+    assert_hr(expected ? S_OK : S_FALSE, get(component, &text));
+    if (expected ? wcscmp(text, expected) != 0 : text != NULL)
+        fail_msg("\"%ls\", expected \"%ls\"", text, expected);
+    SysFreeString(text);
+    assert_hr(E_INVALIDARG, get(component, NULL));
 }
 
 /* ---- files ---- */
@@ -485,10 +557,23 @@ static int be_copying(BOOL begun)
     return 0;
 }
 
+static int be_careless(void)
+{
+    struct backup backup = backup_at(STAGE_INITIALIZED);
+    IVssBackupComponents *object = backup.object;
+    DWORD n;
+    backup_release(&backup);
+    WriteFile(GetStdHandle(STD_OUTPUT_HANDLE), "+", 1, &n, NULL);
+    IVssBackupComponents_Release(object);
+    return 0;
+}
+
 int child_main(const wchar_t *role)
 {
     if (wcscmp(role, L"begun") == 0 || wcscmp(role, L"copying") == 0)
         return be_copying(wcscmp(role, L"begun") == 0);
+    if (wcscmp(role, L"misuse") == 0)
+        return be_careless();
     if (wcscmp(role, L"stuck") == 0)
         return be_stuck();
     struct backup backup = backup_at(wcscmp(role, L"copy") == 0 ? STAGE_CREATED : STAGE_PREPARED);

@@ -24,6 +24,8 @@ struct machine {
     HRESULT(STDAPICALLTYPE *create)(IVssBackupComponents **);
     HRESULT(STDAPICALLTYPE *is_snapshotted)(VSS_PWSZ, WINBOOL *, LONG *);
     void(STDAPICALLTYPE *free_properties)(VSS_SNAPSHOT_PROP *);
+    HRESULT(STDAPICALLTYPE *create_metadata)(BSTR, IVssExamineWriterMetadata **);
+    HRESULT(STDAPICALLTYPE *should_block_revert)(LPCWSTR, boolean *);
     wchar_t volumes[2][8];
     wchar_t store[MAX_PATH];
 };
@@ -115,3 +117,25 @@ int run_writer_tests(void);
 int run_hook_tests(void);
 int run_snapshot_tests(void);
 int run_machine_tests(void);
+int run_component_tests(void);
+int run_restore_tests(void);
+int run_administration_tests(void);
+int run_slot_tests(void);
+int run_accident_tests(void);
+
+/* A writer of the scenario, "Ledger", with a component "Books" (files) and one "Journal" (database), and the
+ * id of its instance; for backups by component. */
+extern const char ledger[];
+extern const GUID ledger_class;
+/* For calls with parameters that are macros of several. */
+#define CALL(object, method, ...) (object)->lpVtbl->method((object), __VA_ARGS__)
+#define BOOKS                     VSS_CT_FILEGROUP, L"Accounts", L"Books"
+#define JOURNAL                   VSS_CT_DATABASE, NULL, L"Journal"
+struct backup ledger_backup(enum stage stage, VSS_BACKUP_TYPE type, BOOL partial, GUID *instance);
+/* A component of the object's document; IVssComponent_Release. */
+IVssComponentEx2 *component_at(struct backup *backup, UINT writer, UINT index);
+/* The second half of its two vtables has the Release. */
+ULONG release_components(IVssWriterComponentsExt *components);
+/* What a getter gives equals text; NULL: S_FALSE, nothing is set. */
+typedef HRESULT(STDMETHODCALLTYPE *text_getter)(IVssComponentEx2 *, BSTR *);
+void check_text(IVssComponentEx2 *component, text_getter get, const wchar_t *expected);
