@@ -413,6 +413,27 @@ static void many_writers_with_many_components(void **state)
     backup_release(&b);
 }
 
+/* Somebody else's requester, as a program of its own. It is not there where there was no C++ compiler. */
+static void a_requester_in_cpp_is_served(void **state)
+{
+    wchar_t program[MAX_PATH];
+    STARTUPINFOW startup = {.cb = sizeof startup};
+    PROCESS_INFORMATION process;
+    DWORD code = 99;
+    (void)state;
+    GetModuleFileNameW(NULL, program, MAX_PATH);
+    wcscpy(wcsrchr(program, L'\\'), L"\\sim_requester.exe");
+    if (!file_exists(L"%ls", program))
+        skip();
+    scenario(ledger);
+    assert_true(CreateProcessW(program, NULL, NULL, NULL, TRUE, 0, NULL, NULL, &startup, &process));
+    assert_int_equal(WaitForSingleObject(process.hProcess, 4 * MACHINE_LIMIT_MS), WAIT_OBJECT_0);
+    GetExitCodeProcess(process.hProcess, &code);
+    CloseHandle(process.hProcess);
+    CloseHandle(process.hThread);
+    assert_int_equal(code, 0);
+}
+
 int run_component_tests(void)
 {
     const struct CMUnitTest tests[] = {
@@ -426,6 +447,7 @@ int run_component_tests(void)
         cmocka_unit_test_setup_teardown(a_writers_document_round_trips, test_begin, test_end),
         cmocka_unit_test_setup_teardown(every_writers_document_round_trips, test_begin, test_end),
         cmocka_unit_test_setup_teardown(what_is_no_document_is_refused, test_begin, test_end),
+        cmocka_unit_test_setup_teardown(a_requester_in_cpp_is_served, test_begin, test_end),
         cmocka_unit_test_setup_teardown(many_writers_with_many_components, test_begin, test_end),
     };
     return cmocka_run_group_tests_name("component", tests, NULL, NULL);

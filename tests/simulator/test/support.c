@@ -89,6 +89,25 @@ static BOOL make_drive(unsigned index, const wchar_t *folder)
     return FALSE;
 }
 
+static void remove_tree(const wchar_t *directory)
+{
+    wchar_t path[2 * MAX_PATH];
+    WIN32_FIND_DATAW found;
+    swprintf(path, ARRAYSIZE(path), L"%ls\\*", directory);
+    HANDLE search = FindFirstFileW(path, &found);
+    if (search == INVALID_HANDLE_VALUE)
+        return;
+    do {
+        swprintf(path, ARRAYSIZE(path), L"%ls\\%ls", directory, found.cFileName);
+        if (!(found.dwFileAttributes & FILE_ATTRIBUTE_DIRECTORY))
+            DeleteFileW(path);
+        else if (wcscmp(found.cFileName, L".") != 0 && wcscmp(found.cFileName, L"..") != 0)
+            remove_tree(path);
+    } while (FindNextFileW(search, &found));
+    FindClose(search);
+    RemoveDirectoryW(directory);
+}
+
 static BOOL find_volumes(void)
 {
     wchar_t folder[MAX_PATH], given[20];
@@ -100,6 +119,7 @@ static BOOL find_volumes(void)
     if (!find_unix_name() || !GetTempPathW(MAX_PATH - 40, folder))
         return FALSE;
     swprintf(folder + wcslen(folder), 40, L"sim-test [a] %lu", GetCurrentProcessId());
+    remove_tree(folder); /* of a process with our number that was killed */
     return CreateDirectoryW(folder, NULL) && make_drive(0, folder) && make_drive(1, folder);
 }
 
@@ -145,25 +165,6 @@ BOOL machine_open(void)
         GetEnvironmentVariableW(L"SIM_TEST_SECOND", machine.volumes[1], ARRAYSIZE(machine.volumes[1]));
     }
     return load();
-}
-
-static void remove_tree(const wchar_t *directory)
-{
-    wchar_t path[2 * MAX_PATH];
-    WIN32_FIND_DATAW found;
-    swprintf(path, ARRAYSIZE(path), L"%ls\\*", directory);
-    HANDLE search = FindFirstFileW(path, &found);
-    if (search == INVALID_HANDLE_VALUE)
-        return;
-    do {
-        swprintf(path, ARRAYSIZE(path), L"%ls\\%ls", directory, found.cFileName);
-        if (!(found.dwFileAttributes & FILE_ATTRIBUTE_DIRECTORY))
-            DeleteFileW(path);
-        else if (wcscmp(found.cFileName, L".") != 0 && wcscmp(found.cFileName, L"..") != 0)
-            remove_tree(path);
-    } while (FindNextFileW(search, &found));
-    FindClose(search);
-    RemoveDirectoryW(directory);
 }
 
 BOOL machine_close(void)
