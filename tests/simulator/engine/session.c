@@ -137,7 +137,8 @@ static void end(struct session *session)
     if (mid_set)
         events_abort(session);
     session_close_set(session);
-    events_shutdown(session);
+    if (!session->restore)
+        events_shutdown(session);
     Sleep(scenario_number(session->scenario, L"timing", L"release", 0));
     copies_release(session->object.number,
                    scenario_number(session->scenario, L"machine", L"release_delay_ms", 0));

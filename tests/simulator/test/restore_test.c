@@ -69,7 +69,9 @@ static void the_whole_way(void **state)
     assert_hr(VSS_S_ASYNC_FINISHED, POST_RESTORE(&b));
     assert_int_equal(state_of(&b, L"Ledger", NULL), VSS_WS_STABLE);
     assert_true(logged("\tPostRestore\tLedger"));
+    unsigned shutdowns = count_logged("\tBackupShutdown\tLedger"); /* of the backup */
     backup_release(&b);
+    assert_int_equal(count_logged("\tBackupShutdown\tLedger"), shutdowns);
 }
 
 static void check_flags(IVssComponentEx2 *books)
