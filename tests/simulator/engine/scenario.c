@@ -28,7 +28,8 @@ static const struct {
     {L"timing",
      L"identify;prepare;prepare_snapshot;freeze;commit;thaw;post_snapshot;complete;abort;release;status;"
      L"sync;pre_restore;post_restore"},
-    {L"volumes", L"unsupported;max_snapshots;max_client_accessible;max_volumes;storage_copies;vanish_ms"},
+    {L"volumes",
+     L"unsupported;undeletable;max_snapshots;max_client_accessible;max_volumes;storage_copies;vanish_ms"},
     {L"method:", L"result;async_result;call;count;delay;exit"},
     {L"writer:",
      L"absent;fail_at;failure;application_failure;application_message;hang_at;hang;timeout_ms;hook;class;"

@@ -179,6 +179,14 @@ HRESULT session_list_snapshots(struct session *session, struct copy_info **infos
     return S_OK;
 }
 
+static BOOL is_undeletable(const struct scenario *scenario, const struct copy_info *info)
+{
+    const wchar_t *kept = scenario_string(scenario, L"volumes", L"undeletable", L"");
+    struct volume volume;
+    return scenario_lists(kept, info->volume) ||
+           (*kept && SUCCEEDED(volume_find(info->volume, &volume)) && scenario_lists(kept, volume.root));
+}
+
 HRESULT session_delete_snapshots(struct session *session, const GUID *id, BOOL whole_set, LONG *deleted,
                                  GUID *failed)
 {
@@ -190,11 +198,19 @@ HRESULT session_delete_snapshots(struct session *session, const GUID *id, BOOL w
     hr = collection.hr;
     if (SUCCEEDED(hr) && collection.count == 0)
         hr = VSS_E_OBJECT_NOT_FOUND;
+    /* One after the other, up to the first that the provider keeps. */
+    unsigned count = 0;
+    while (count < collection.count && !is_undeletable(session->scenario, &collection.infos[count]))
+        count++;
     if (SUCCEEDED(hr)) {
-        copies_delete(collection.infos, collection.count);
-        *deleted = (LONG)collection.count;
+        copies_delete(collection.infos, count);
+        *deleted = (LONG)count;
     } else {
         *failed = *id;
+    }
+    if (SUCCEEDED(hr) && count < collection.count) {
+        *failed = collection.infos[count].id;
+        hr = VSS_E_PROVIDER_VETO;
     }
     free(collection.infos);
     return hr;

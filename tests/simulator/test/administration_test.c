@@ -107,6 +107,29 @@ static void deleting_says_what_is_left(void **state)
     delete_set(app.set, 1);
 }
 
+static void deleting_stops_at_the_first_that_stays(void **state)
+{
+    char text[60];
+    LONG deleted = 0;
+    GUID left;
+    (void)state;
+    struct backup app = copy_in(VSS_CTX_APP_ROLLBACK, 2);
+    backup_release(&app);
+    snprintf(text, sizeof text, "[volumes]\nundeletable=%ls\n", machine.volumes[1]);
+    scenario(text);
+    struct backup all = administrator((LONG)VSS_CTX_ALL);
+    for (LONG expected = 1; expected >= 0; expected--) {
+        assert_hr(VSS_E_PROVIDER_VETO,
+                  IVssBackupComponents_DeleteSnapshots(all.object, app.set, VSS_OBJECT_SNAPSHOT_SET, TRUE,
+                                                       &deleted, &left));
+        assert_int_equal(deleted, expected);
+        assert_true(IsEqualGUID(&left, &app.snapshots[1]));
+    }
+    backup_release(&all);
+    scenario(NULL);
+    delete_set(app.set, 1);
+}
+
 static void prepare_volume(const char *text)
 {
     wchar_t path[MAX_PATH];
@@ -345,6 +368,7 @@ int run_administration_tests(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_query_shows_its_contexts_copies, test_begin, test_end),
         cmocka_unit_test_setup_teardown(deleting_says_what_is_left, test_begin, test_end),
+        cmocka_unit_test_setup_teardown(deleting_stops_at_the_first_that_stays, test_begin, test_end),
         cmocka_unit_test_setup_teardown(a_copy_is_exposed_by_letter_and_folder, test_begin, test_end),
         cmocka_unit_test_setup_teardown(not_everything_can_be_exposed, test_begin, test_end),
         cmocka_unit_test_setup_teardown(what_the_system_provider_cannot_do, test_begin, test_end),
