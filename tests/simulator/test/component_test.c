@@ -413,6 +413,20 @@ static void many_writers_with_many_components(void **state)
     backup_release(&b);
 }
 
+static void mistakes_about_components_are_named(void **state)
+{
+    (void)state;
+    scenario("[writer:Ledger]\ncomponent=Books\nrestore_target=nowhere\ndepends_on=nobody\n"
+             "[component:Ledger:Journal]\nfail_at=noon\ncolour=red\ndepends_on={no id};x\n");
+    struct backup b = backup_at(STAGE_GATHERED);
+    assert_true(logged("unknown restore target \"nowhere\" in [writer:Ledger]"));
+    assert_true(logged("\"nobody\" in [writer:Ledger] is no dependency"));
+    assert_true(logged("\"{no id};x\" in [component:Ledger:Journal] is no dependency"));
+    assert_true(logged("unknown phase \"noon\" in [component:Ledger:Journal]"));
+    assert_true(logged("unknown key \"colour\" in [component:Ledger:Journal]"));
+    backup_release(&b);
+}
+
 /* Somebody else's requester, as a program of its own. It is not there where there was no C++ compiler. */
 static void a_requester_in_cpp_is_served(void **state)
 {
@@ -447,6 +461,7 @@ int run_component_tests(void)
         cmocka_unit_test_setup_teardown(a_writers_document_round_trips, test_begin, test_end),
         cmocka_unit_test_setup_teardown(every_writers_document_round_trips, test_begin, test_end),
         cmocka_unit_test_setup_teardown(what_is_no_document_is_refused, test_begin, test_end),
+        cmocka_unit_test_setup_teardown(mistakes_about_components_are_named, test_begin, test_end),
         cmocka_unit_test_setup_teardown(a_requester_in_cpp_is_served, test_begin, test_end),
         cmocka_unit_test_setup_teardown(many_writers_with_many_components, test_begin, test_end),
     };
