@@ -1,0 +1,345 @@
+/* The clients: correct ones, crashing, slow, half-duplex, cancelling, impatient, flooding and malicious ones.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/model/model.h"
+
+enum {
+    READ_SNAPSHOT = RIGHT_BIT_READ | RIGHT_BIT_SNAPSHOT,
+    BACKUP_OPERATOR = RIGHT_BIT_READ | RIGHT_BIT_SNAPSHOT | RIGHT_BIT_TRUNCATE,
+    EVERYTHING = 0x7e
+};
+
+static char *constant(const char *text)
+{
+    return (char *)(uintptr_t)text;
+}
+
+void clients_init(struct model *model)
+{
+    static const uint32_t rights[] = {0,          RIGHT_BIT_READ,  READ_SNAPSHOT,
+                                      EVERYTHING, BACKUP_OPERATOR, BACKUP_OPERATOR};
+    model->clients_count = 1 + model_random(model, CLIENTS);
+    for (size_t i = 0; i < model->clients_count; i++) {
+        struct client *client = &model->clients[i];
+        client->owner = model_random(model, OWNERS);
+        client->is_malicious = client->owner == MALICIOUS_OWNER;
+        client->rights = model_chance(model, 80) ? BACKUP_OPERATOR : rights[model_random(model, 6)];
+        client->actions_left = (unsigned)model_between(model, 3, 25);
+        client->half_duplex = model_chance(model, 30);
+        client->crashes = model_chance(model, 20);
+        client->cancels = model_chance(model, 25);
+        client->floods = model_chance(model, 20);
+        client->is_short = model_chance(model, 15);
+        client->is_slow = model_chance(model, 15);
+        model_schedule(model, model_random(model, 20000), EVENT_CLIENT, i, 0);
+    }
+}
+
+/* ---- connections ---- */
+
+static void connect_client(struct model *model, size_t index)
+{
+    struct client *client = &model->clients[index];
+    struct link *link = link_new(model, CONNECTION_CLIENT);
+    link->client = index + 1;
+    link->owner = client->owner;
+    link->rights = client->rights;
+    link->is_slow = client->is_slow;
+    link->never_reads = client->is_slow && model_chance(model, 25);
+    client->link = link_index(model, link);
+    model_say(model, "client %zu of owner %zu connects as connection %llu", index, client->owner,
+              (unsigned long long)link->id);
+    if (model_chance(model, 98)) /* else nobody ever says who it is */
+        model_schedule(model, model_random(model, 30), EVENT_IDENTIFIED, link_index(model, link), 0);
+}
+
+static uint32_t send_request(struct model *model, struct link *link, PB(Envelope) * envelope)
+{
+    envelope->id = ++link->last_id;
+    link_send(model, link, envelope);
+    if (!link->is_raw)
+        (void)request_new(model, link, envelope);
+    return envelope->id;
+}
+
+static void send_hello(struct model *model, struct link *link)
+{
+    PB(Envelope) envelope = SHADOWPIPE__V1__ENVELOPE__INIT;
+    PB(Hello) hello = SHADOWPIPE__V1__HELLO__INIT;
+    hello.major = model_chance(model, 98) ? PROTOCOL_MAJOR : 9;
+    hello.client_name = constant("model");
+    envelope.body_case = PB_BODY(HELLO);
+    envelope.hello = &hello;
+    (void)send_request(model, link, &envelope);
+}
+
+void client_identified(struct model *model, struct link *link)
+{
+    if (link->is_gone || link->is_closed)
+        return;
+    struct caller caller = {.process_id = 70 + (uint32_t)link->client, .rights = link->rights};
+    (void)snprintf(caller.sid, sizeof caller.sid, "S-1-5-21-1-2-3-%zu", 1000 + link->owner);
+    (void)snprintf(caller.process_name, sizeof caller.process_name, "model.exe");
+    bool fails = model->fault_permille > 0 && model_chance(model, 2);
+    link->is_identified = true;
+    broker_identified(model->broker, link->id, &caller, fails ? "no token" : NULL);
+    if (!link->is_closed)
+        send_hello(model, link);
+}
+
+/* ---- CreateSnapshot ---- */
+
+struct wish_parts {
+    PB(CreateSnapshot) wish;
+    char *volumes[VOLUMES], *paths[1], *required[1], *excluded[1], *tolerated[1];
+    PB(PhaseTimeout) phase;
+    PB(PhaseTimeout) * phases[1];
+};
+
+static void choose_volumes(struct model *model, struct wish_parts *parts)
+{
+    parts->wish.volumes = parts->volumes;
+    for (unsigned i = 0; i < VOLUMES; i++) {
+        if (model_chance(model, 40))
+            parts->volumes[parts->wish.n_volumes++] = constant(volume_names[i]);
+    }
+    if (parts->wish.n_volumes == 0)
+        parts->volumes[parts->wish.n_volumes++] = constant(volume_names[0]);
+    if (model_chance(model, 40))
+        parts->wish.on_unsupported = PB_VALUE(ON_UNSUPPORTED, ON_UNSUPPORTED_SKIP);
+    if (model_chance(model, 3))
+        parts->volumes[0] = constant("Q:");
+}
+
+static void choose_writers(struct model *model, struct wish_parts *parts)
+{
+    unsigned which = (unsigned)model_random(model, WRITERS);
+    if (model_chance(model, 10)) {
+        parts->required[0] = constant(model_chance(model, 80) ? writer_names[which] : "Nobody");
+        parts->wish.writers_required = parts->required;
+        parts->wish.n_writers_required = 1;
+    } else if (model_chance(model, 12)) {
+        parts->excluded[0] = constant(writer_names[which]);
+        parts->wish.writers_excluded = parts->excluded;
+        parts->wish.n_writers_excluded = 1;
+    } else if (model_chance(model, 15)) {
+        parts->tolerated[0] = constant(writer_names[which]);
+        parts->wish.writers_tolerated = parts->tolerated;
+        parts->wish.n_writers_tolerated = 1;
+    }
+}
+
+static void choose_limits(struct model *model, const struct client *client, struct wish_parts *parts)
+{
+    static const PB(Phase) phases[] = {PB_PHASE(GATHERING), PB_PHASE(ADDING_VOLUMES), PB_PHASE(PREPARING),
+                                       PB_PHASE(CREATING), PB_PHASE(COMPLETING)};
+    if (model_chance(model, client->is_short ? 50 : 8))
+        parts->wish.queue_timeout_ms = (uint32_t)model_between(model, 1, 20000);
+    if (model_chance(model, 20))
+        parts->wish.complete_within_ms = (uint32_t)model_between(model, 1, 60000);
+    if (!model_chance(model, 10))
+        return;
+    shadowpipe__v1__phase_timeout__init(&parts->phase);
+    parts->phase.phase = phases[model_random(model, 5)];
+    parts->phase.timeout_ms = (uint32_t)model_between(model, 1, 5000);
+    parts->phases[0] = &parts->phase;
+    parts->wish.phase_timeouts = parts->phases;
+    parts->wish.n_phase_timeouts = 1;
+}
+
+static void create_snapshot(struct model *model, const struct client *client, struct link *link)
+{
+    struct wish_parts parts = {.wish = SHADOWPIPE__V1__CREATE_SNAPSHOT__INIT};
+    PB(Envelope) envelope = SHADOWPIPE__V1__ENVELOPE__INIT;
+    choose_volumes(model, &parts);
+    choose_writers(model, &parts);
+    choose_limits(model, client, &parts);
+    parts.wish.purpose = constant("model");
+    if (model_chance(model, 15))
+        parts.wish.context = PB_VALUE(CONTEXT, CONTEXT_FILE_SHARE_BACKUP);
+    if (model_chance(model, 30)) {
+        parts.wish.backup_type = model_chance(model, 70) ? PB_VALUE(BACKUP_TYPE, BACKUP_TYPE_FULL)
+                                                         : PB_VALUE(BACKUP_TYPE, BACKUP_TYPE_LOG);
+        parts.wish.allow_types_without_components = model_chance(model, 95);
+    }
+    if (client->is_short || model_chance(model, 10))
+        envelope.timeout_ms = (uint32_t)model_between(model, 1, 30000);
+    envelope.body_case = PB_BODY(CREATE_SNAPSHOT);
+    envelope.create_snapshot = &parts.wish;
+    (void)send_request(model, link, &envelope);
+}
+
+/* ---- other requests ---- */
+
+/* Of this connection, or of anybody. */
+static struct lease_seen *choose_lease(struct model *model, const struct link *link, bool of_anybody)
+{
+    size_t start = model->leases_count > 0 ? model_random(model, model->leases_count) : 0;
+    for (size_t i = 0; i < model->leases_count; i++) {
+        struct lease_seen *lease = &model->leases[(start + i) % model->leases_count];
+        if (lease->is_open && (of_anybody || lease->link == link_index(model, link)))
+            return lease;
+    }
+    return NULL;
+}
+
+static bool finish_lease(struct model *model, struct link *link, bool of_anybody)
+{
+    struct lease_seen *lease = choose_lease(model, link, of_anybody);
+    if (lease == NULL)
+        return false;
+    bool is_own = lease->link == link_index(model, link);
+    bool shows_token = model_chance(model, is_own ? 20 : 30);
+    bool succeeded = model_chance(model, 60);
+    PB(FinishBackup) finish = SHADOWPIPE__V1__FINISH_BACKUP__INIT;
+    PB(Envelope) envelope = SHADOWPIPE__V1__ENVELOPE__INIT;
+    finish.lease_id = lease->id;
+    const char *wrong = model_chance(model, 50) ? "" : "0123456789abcdef0123456789abcdef";
+    finish.token = constant(shows_token ? lease->token : wrong);
+    finish.outcome = succeeded ? PB_VALUE(OUTCOME, OUTCOME_SUCCEEDED) : PB_VALUE(OUTCOME, OUTCOME_FAILED);
+    envelope.body_case = PB_BODY(FINISH_BACKUP);
+    envelope.finish_backup = &finish;
+    if (model_chance(model, 10))
+        envelope.timeout_ms = (uint32_t)model_between(model, 1, 5000);
+    envelope.id = ++link->last_id;
+    link_send(model, link, &envelope);
+    if (link->is_raw) {
+        if (is_own || shows_token || (link->rights & RIGHT_BIT_MANAGE) != 0)
+            lease_finished(model, lease, succeeded); /* whatever becomes of it */
+        return true;
+    }
+    struct request_seen *request = request_new(model, link, &envelope);
+    request->lease = (size_t)(lease - model->leases) + 1;
+    request->may_finish = is_own || shows_token || (link->rights & RIGHT_BIT_MANAGE) != 0;
+    request->success = succeeded;
+    return true;
+}
+
+static void cancel_something(struct model *model, struct link *link)
+{
+    PB(Cancel) cancel = SHADOWPIPE__V1__CANCEL__INIT;
+    PB(Envelope) envelope = SHADOWPIPE__V1__ENVELOPE__INIT;
+    struct link *target = link;
+    if (model_chance(model, 30))
+        target = model->links[model_random(model, model->links_count)];
+    cancel.connection_id = target == link && model_chance(model, 50) ? 0 : target->id;
+    for (size_t i = 0; i < REQUESTS; i++) {
+        if (target->requests[i].id != 0 && (cancel.id == 0 || model_chance(model, 30)))
+            cancel.id = target->requests[i].id;
+    }
+    envelope.body_case = PB_BODY(CANCEL);
+    envelope.cancel = &cancel;
+    (void)send_request(model, link, &envelope);
+}
+
+static void ask_something(struct model *model, struct link *link)
+{
+    PB(Envelope) envelope = SHADOWPIPE__V1__ENVELOPE__INIT;
+    PB(Ping) ping = SHADOWPIPE__V1__PING__INIT;
+    PB(GetServiceStatus) status = SHADOWPIPE__V1__GET_SERVICE_STATUS__INIT;
+    PB(ListWriters) writers = SHADOWPIPE__V1__LIST_WRITERS__INIT;
+    PB(ListVolumes) volumes = SHADOWPIPE__V1__LIST_VOLUMES__INIT;
+    PB(ListProviders) providers = SHADOWPIPE__V1__LIST_PROVIDERS__INIT;
+    PB(ListLeases) leases = SHADOWPIPE__V1__LIST_LEASES__INIT;
+    PB(History) history = SHADOWPIPE__V1__HISTORY__INIT;
+    switch (model_random(model, 7)) {
+    case 0:
+        envelope.body_case = PB_BODY(PING);
+        envelope.ping = &ping;
+        break;
+    case 1:
+        envelope.body_case = PB_BODY(GET_SERVICE_STATUS);
+        envelope.get_service_status = &status;
+        break;
+    case 2:
+        writers.refresh = model_chance(model, 30);
+        writers.with_components = model_chance(model, 50);
+        envelope.body_case = PB_BODY(LIST_WRITERS);
+        envelope.list_writers = &writers;
+        break;
+    case 3:
+        volumes.refresh = model_chance(model, 30);
+        envelope.body_case = PB_BODY(LIST_VOLUMES);
+        envelope.list_volumes = &volumes;
+        break;
+    case 4:
+        envelope.body_case = PB_BODY(LIST_PROVIDERS);
+        envelope.list_providers = &providers;
+        break;
+    case 5:
+        leases.all_owners = model_chance(model, 40);
+        envelope.body_case = PB_BODY(LIST_LEASES);
+        envelope.list_leases = &leases;
+        break;
+    default: /* nothing that this version does */
+        envelope.body_case = PB_BODY(HISTORY);
+        envelope.history = &history;
+        break;
+    }
+    if (model_chance(model, 15))
+        envelope.timeout_ms = (uint32_t)model_between(model, 1, 3000);
+    (void)send_request(model, link, &envelope);
+}
+
+/* From now on anything may come of this connection. */
+static void send_nonsense(struct model *model, struct link *link)
+{
+    PB(Envelope) envelope = SHADOWPIPE__V1__ENVELOPE__INIT;
+    PB(Ping) ping = SHADOWPIPE__V1__PING__INIT;
+    link->is_raw = true;
+    envelope.id = (uint32_t)model_random(model, 3);
+    envelope.body_case = PB_BODY(PING);
+    envelope.ping = &ping;
+    link_send(model, link, &envelope);
+    for (unsigned i = 0; i < 4 && link->outbox.size > 0 && model_chance(model, 70); i++)
+        link->outbox.data[model_random(model, link->outbox.size)] = (uint8_t)model_random(model, 256);
+}
+
+/* ---- what comes next ---- */
+
+static void act(struct model *model, struct client *client, struct link *link)
+{
+    uint64_t choice = model_random(model, 100);
+    if (client->is_malicious && choice < 30) {
+        send_nonsense(model, link);
+    } else if (client->crashes && choice < 20) {
+        model_say(model, "connection %llu breaks", (unsigned long long)link->id);
+        link_hang_up(model, link);
+    } else if (client->cancels && choice < 45) {
+        cancel_something(model, link);
+    } else if (choice < 65 && choice >= 40 && finish_lease(model, link, model_chance(model, 12))) {
+        return;
+    } else if (choice < 80) {
+        unsigned count = client->floods ? 1 + (unsigned)model_random(model, 5) : 1;
+        for (unsigned i = 0; i < count && requests_open(link) < REQUESTS - 2; i++)
+            create_snapshot(model, client, link);
+    } else {
+        ask_something(model, link);
+    }
+}
+
+void client_act(struct model *model, size_t index)
+{
+    struct client *client = &model->clients[index];
+    struct link *link = link_at(model, client->link);
+    if (model->is_quiet || model->has_stopped)
+        return;
+    if (link == NULL && client->actions_left > 0) {
+        connect_client(model, index);
+    } else if (link != NULL && client->actions_left == 0 && requests_open(link) == 0) {
+        link_hang_up(model, link);
+        return;
+    } else if (link != NULL && link->is_greeted && !link->is_closed && client->actions_left > 0) {
+        bool must_wait = client->half_duplex && requests_open(link) > 0;
+        if (!must_wait && requests_open(link) < REQUESTS - 2) {
+            client->actions_left--;
+            act(model, client, link);
+        }
+    }
+    if (link != NULL || client->actions_left > 0)
+        model_schedule(model, model_random(model, model_chance(model, 50) ? 500 : 15000), EVENT_CLIENT, index,
+                       0);
+}

@@ -1,0 +1,296 @@
+/* A model of the world around the broker, under a seeded scheduler with virtual time.
+ *
+ * One seed is one run: a configuration, clients of several owners, requester processes with VSS behind them,
+ * a foreign program, a clock that jumps, a service that stops or is torn down. Everything random comes from
+ * the seed, so a run replays exactly. After each event the broker's invariants are checked, and what can be
+ * seen from outside: in frames.c for clients, in vss.c for the calls that reach VSS.
+ * schedule.c has chance and the events, world.c the host and the run, clients.c and requesters.c the peers.
+ *
+ * What the broker comes to do next (sharing, adoption) needs: in frames.c, what a reply may then be; in
+ * vss.c, the rule of one hand-out per set; in requesters.c, a process that dials in again and is welcome. */
+#ifndef SHADOWPIPE_TESTS_MODEL_H
+#define SHADOWPIPE_TESTS_MODEL_H
+
+#include "proto/decode.h"
+#include "proto/frame.h"
+#include "service/broker/broker.h"
+#include "tests/unit/vss_answers.h"
+
+enum {
+    OWNERS = 5,
+    MALICIOUS_OWNER = OWNERS - 1, /* its frames may be anything, so nobody keeps account of them */
+    CLIENTS = 11,
+    CONNECTIONS = 2048,
+    PROCESSES = 1024,
+    REQUESTS = 32, /* of one connection, answered ones forgotten */
+    LEASES = 512,
+    VOLUMES = 4,
+    LATE_MS = 50 /* timers may be told this late */
+};
+
+#define VSS_IN_PROGRESS 0x80042316u /* VSS_E_SNAPSHOT_SET_IN_PROGRESS */
+
+enum event_kind {
+    EVENT_CLIENT,       /* a client does the next thing */
+    EVENT_IDENTIFIED,   /* the host knows who a connection is */
+    EVENT_DELIVER,      /* bytes of a connection reach the broker */
+    EVENT_READ,         /* a slow reader has read */
+    EVENT_DEADLINE,     /* a request should have been answered */
+    EVENT_GONE,         /* the host has let go of a connection that the broker closed */
+    EVENT_VOLUMES,      /* the volumes are enumerated */
+    EVENT_STARTED,      /* the host knows a requester's process id */
+    EVENT_DIAL,         /* a requester dials in */
+    EVENT_WORK,         /* a requester looks at its pipe */
+    EVENT_DONE,         /* a call of a requester ends */
+    EVENT_EXIT,         /* the host sees a requester's end */
+    EVENT_FOREIGN,      /* another program begins a snapshot set */
+    EVENT_CLOCK,        /* the wall clock jumps */
+    EVENT_STOP,         /* the service stops */
+    EVENT_STOP_OVERDUE, /* it should have stopped */
+    EVENT_QUIET         /* everybody goes home */
+};
+
+struct event {
+    uint64_t when_ms;
+    uint64_t order;
+    enum event_kind kind;
+    size_t index;
+    uint64_t detail;
+};
+
+/* A request that a client has sent, until its final reply. */
+struct request_seen {
+    uint32_t id; /* 0 = free */
+    PB(Envelope__BodyCase) kind;
+    uint64_t end_offset; /* of its last byte in the connection's stream */
+    bool is_delivered;
+    uint64_t timeout_ms;
+    uint64_t deadline_ms; /* UINT64_MAX: the broker may not have looked at it yet */
+    uint64_t delivered_ms;
+    uint32_t rights;
+    size_t lease; /* that it finishes, from 1 */
+    bool may_finish, success;
+    uint32_t writers_sent;
+    /* CreateSnapshot. */
+    PB(BackupType) backup_type;
+    bool skips;
+    bool has_writers;
+    uint32_t complete_within_ms;
+    unsigned volumes, tolerated, required, excluded; /* bits */
+    bool is_waiting, has_started;
+    uint64_t order;          /* in the queue */
+    unsigned ahead;          /* own requests that may go before it */
+    unsigned passed[OWNERS]; /* turns of the others since it waits */
+};
+
+struct link {
+    uint64_t id;
+    enum connection_kind kind;
+    size_t owner;
+    uint32_t rights;
+    size_t client;  /* from 1 */
+    size_t process; /* from 1 */
+    bool is_identified, is_greeted, is_raw, is_slow, never_reads;
+    bool is_paused, is_refused, is_closed /* by the broker */, is_gone;
+    bool reads_soon;
+    size_t unsent_bytes;
+    struct frame_buffer outbox;
+    uint64_t sent_bytes, delivered_bytes;
+    uint32_t last_id;
+    struct request_seen requests[REQUESTS];
+    struct frame_reader reader;
+};
+
+struct client {
+    size_t owner;
+    uint32_t rights;
+    size_t link; /* index from 1; 0 = not connected */
+    unsigned actions_left;
+    bool half_duplex, crashes, cancels, floods, is_short, is_slow, is_malicious;
+};
+
+struct lease_seen {
+    char id[64];
+    char token[64];
+    size_t link; /* index from 1 */
+    size_t process;
+    bool is_open;
+};
+
+enum outcome {
+    OUTCOME_OK,
+    OUTCOME_FAIL,
+    OUTCOME_FAIL_ASYNC,
+    OUTCOME_HANG,  /* until it is cancelled */
+    OUTCOME_SLOW,  /* until AbortBackup */
+    OUTCOME_STUCK, /* for ever */
+    OUTCOME_DIE,
+    OUTCOME_DIE_LATE, /* once VSS has done what was asked */
+    OUTCOME_REFUSE,   /* a Status instead of a CallReply */
+    OUTCOME_LOST,     /* it went well, its result did not fit */
+    OUTCOME_BREAK,    /* the pipe breaks, the process goes on */
+    OUTCOME_GARBAGE   /* an answer to nothing */
+};
+
+/* A frame that a requester has not looked at yet. */
+struct inbox_item {
+    struct inbox_item *next;
+    struct arena arena;
+    const PB(Envelope) * envelope;
+};
+
+/* What VSS knows of a requester's object, and what the order of its calls has to be. */
+struct object {
+    bool exists, initialised, has_context, has_state, gathered, has_metadata, has_status;
+    bool no_writers;
+    uint32_t backup_type;
+    unsigned disabled; /* bits of writers */
+    bool open, prepare_called, prepared, do_called, created, complete_called, completed;
+    bool abort_called, aborted, release_called;
+    bool start_pending;
+    unsigned added;
+    PB(Call__MethodCase) last_step;
+    uint32_t states[WRITERS];
+    unsigned failed;     /* bits of writers that some status showed as failed before the end of creation */
+    unsigned failed_now; /* those of the latest status */
+    uint64_t created_ms, handed_ms, complete_within_ms;
+    unsigned handed_out, open_leases;
+    bool success; /* a FinishBackup said so */
+};
+
+struct process {
+    uint64_t id;
+    uint32_t process_id;
+    uint8_t secret[REQUESTER_SECRET_BYTES];
+    size_t link;      /* index from 1 */
+    bool is_alive;    /* the process */
+    bool is_reported; /* its exit was told */
+    bool is_killed, has_misbehaved, is_impostor, has_dialled, wrong_secret, wrong_process;
+    uint32_t exit_code;
+    const char *start_failure;
+    uint32_t ready_hresult;
+    struct inbox_item *first, *last;
+    struct inbox_item *working; /* the call under way */
+    uint64_t serial;            /* of the work; an event of older work is void */
+    enum outcome outcome;
+    uint32_t hresult;
+    struct object object;
+};
+
+struct model {
+    uint64_t seed;
+    uint64_t random;
+    bool is_verbose;
+    uint64_t now_ms;
+    int64_t wall_ms; /* what the wall clock is ahead of the monotonic one */
+    uint64_t events_done;
+    struct event *heap;
+    size_t heap_size, heap_capacity;
+    uint64_t last_order;
+
+    struct broker *broker;
+    struct broker_config config;
+    struct link *links[CONNECTIONS];
+    size_t links_count;
+    struct client clients[CLIENTS];
+    size_t clients_count;
+    struct process *processes[PROCESSES];
+    size_t processes_count;
+    struct lease_seen leases[LEASES];
+    size_t leases_count;
+    uint64_t queue_order;
+
+    unsigned fault_permille;          /* of each call */
+    PB(Call__MethodCase) sore_method; /* one that fails in one way much more often; NOT_SET = none */
+    enum outcome sore_outcome;
+    bool is_quiet, is_stopping, has_stopped, is_torn_down;
+    bool enumerates;
+    unsigned unsupported; /* bits of volumes */
+
+    /* VSS, machine-wide. */
+    size_t creator; /* index of a process from 1, also of a dead one */
+    uint64_t rundown_end_ms, foreign_end_ms;
+    uint64_t rundown_ms;
+};
+
+/* ---- schedule.c ---- */
+uint64_t model_random(struct model *model, uint64_t limit); /* below limit */
+bool model_chance(struct model *model, unsigned percent);
+uint64_t model_between(struct model *model, uint64_t least, uint64_t most);
+void model_say(struct model *model, const char *format, ...) PRINTF_LIKE(2, 3);
+/* Prints the seed and ends the process. */
+_Noreturn void model_fail(struct model *model, const char *format, ...) PRINTF_LIKE(2, 3);
+#define REQUIRE(model, condition, ...)          \
+    do {                                        \
+        if (!(condition))                       \
+            model_fail((model), ##__VA_ARGS__); \
+    } while (0)
+void model_schedule(struct model *model, uint64_t delay_ms, enum event_kind kind, size_t index,
+                    uint64_t detail);
+/* The next event; there has to be one. */
+struct event model_take(struct model *model);
+
+/* ---- world.c ---- */
+/* One run; the number of its events. Fails by model_fail or assert. */
+uint64_t model_run(uint64_t seed, bool is_verbose);
+/* Allocations that are alive. */
+extern long model_allocations;
+
+struct link *link_new(struct model *model, enum connection_kind kind);
+struct link *link_at(struct model *model, size_t index); /* NULL for 0 */
+struct link *link_find(struct model *model, uint64_t id);
+size_t link_index(const struct model *model, const struct link *link); /* from 1 */
+/* Appends a frame to what the peer sends. */
+void link_send(struct model *model, struct link *link, PB(Envelope) * envelope);
+/* The peer closes it. */
+void link_hang_up(struct model *model, struct link *link);
+void link_forget_inbox(struct process *process);
+void model_foreign(struct model *model);
+
+/* ---- frames.c: what clients see ---- */
+void frame_seen(struct model *model, struct link *link, const PB(Envelope) * envelope);
+struct request_seen *request_new(struct model *model, struct link *link, const PB(Envelope) * envelope);
+void requests_delivered(struct model *model, struct link *link, size_t size);
+void requests_settled(struct model *model, struct link *link); /* after that, or when reading goes on */
+void request_due(struct model *model, struct link *link, uint32_t id);
+unsigned requests_open(const struct link *link);
+void lease_finished(struct model *model, struct lease_seen *lease, bool success);
+/* The connection has ended, by whomever. */
+void leases_end(struct model *model, const struct link *link);
+void link_closed_by_broker(struct model *model, struct link *link, bool flush);
+
+/* ---- clients.c ---- */
+void clients_init(struct model *model);
+void client_act(struct model *model, size_t index);
+void client_identified(struct model *model, struct link *link);
+
+/* ---- requesters.c ---- */
+void requesters_init(struct model *model);
+void process_new(struct model *model, uint64_t id, const uint8_t secret[REQUESTER_SECRET_BYTES]);
+void process_kill(struct model *model, uint64_t id);
+void process_started(struct model *model, size_t index);
+void process_dials(struct model *model, size_t index);
+/* A frame from the broker. Takes the arena in which it lies. */
+void process_got(struct model *model, struct link *link, struct arena *arena, const PB(Envelope) * envelope);
+void process_works(struct model *model, size_t index);
+void process_done(struct model *model, size_t index, uint64_t serial);
+void process_exited(struct model *model, size_t index);
+/* The broker has closed its pipe. */
+void process_dismissed(struct model *model, struct process *process);
+
+/* ---- vss.c ---- */
+/* Whether the call may come now; fails the run if not. */
+void vss_check(struct model *model, struct process *process, const PB(Call) * call);
+/* What the call does when VSS does it. 0, or VSS_E_SNAPSHOT_SET_IN_PROGRESS. */
+uint32_t vss_apply(struct model *model, struct process *process, const PB(Call) * call);
+void vss_view(struct model *model, const struct process *process, const PB(Call) * call,
+              struct vss_view *view);
+/* The process has ended. */
+void vss_ended(struct model *model, struct process *process);
+/* Between two events. */
+void vss_check_held(struct model *model);
+size_t process_index(const struct model *model, const struct process *process); /* from 1 */
+
+extern const char *const volume_names[VOLUMES];
+
+#endif

@@ -1,0 +1,486 @@
+/* The requester processes: how they start, answer, hang, die and clean up. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "proto/status.h"
+#include "service/broker/requester.h"
+#include "service/broker/sequence.h"
+#include "tests/model/model.h"
+
+enum {
+    EXIT_CLEANED_UP = 10,
+    EXIT_CRASH = (int)0xC0000005u,
+    GRACE_MS = 10000,
+    SORE_PERCENT = 15
+};
+
+static size_t index_of(const struct process *process)
+{
+    return (size_t)process->id - 1;
+}
+
+static void item_free(struct inbox_item *item)
+{
+    if (item != NULL)
+        arena_free(&item->arena);
+    free(item);
+}
+
+void link_forget_inbox(struct process *process)
+{
+    while (process->first != NULL) {
+        struct inbox_item *next = process->first->next;
+        item_free(process->first);
+        process->first = next;
+    }
+    process->last = NULL;
+    item_free(process->working);
+    process->working = NULL;
+    process->serial++;
+}
+
+static bool has_faults(const struct model *model)
+{
+    return model->fault_permille > 0 && !model->is_quiet;
+}
+
+/* ---- begin and end ---- */
+
+void process_new(struct model *model, uint64_t id, const uint8_t secret[REQUESTER_SECRET_BYTES])
+{
+    REQUIRE(model, model->processes_count < PROCESSES, "the model has no room for another process");
+    struct process *process = calloc(1, sizeof *process);
+    if (process == NULL)
+        abort();
+    model->processes[model->processes_count++] = process;
+    REQUIRE(model, id == model->processes_count, "ids of requesters do not count up");
+    process->id = id;
+    process->process_id = 1000 + (uint32_t)id;
+    memcpy(process->secret, secret, REQUESTER_SECRET_BYTES);
+    process->is_alive = true;
+    bool is_odd = has_faults(model) && model_random(model, 1000) < 4 * model->fault_permille;
+    model_say(model, "requester %llu starts%s", (unsigned long long)id, is_odd ? ", oddly" : "");
+    if (is_odd && model_chance(model, 20)) {
+        process->is_alive = false;
+        process->start_failure = "no such file";
+        model_schedule(model, model_random(model, 200), EVENT_EXIT, index_of(process), 0);
+        return;
+    }
+    model_schedule(model, model_random(model, 40), EVENT_STARTED, index_of(process), 0);
+    if (is_odd && model_chance(model, 25))
+        return; /* it never dials in */
+    uint64_t dial_ms = model_random(model, 60);
+    if (is_odd && model_chance(model, 30))
+        dial_ms = model_random(model, model->config.requester_start_ms * 3 / 2);
+    process->wrong_secret = is_odd && model_chance(model, 20);
+    process->wrong_process = is_odd && model_chance(model, 20);
+    process->ready_hresult = is_odd && model_chance(model, 20) ? 0x80040154u : 0;
+    model_schedule(model, dial_ms, EVENT_DIAL, index_of(process), 0);
+}
+
+void process_started(struct model *model, size_t index)
+{
+    const struct process *process = model->processes[index];
+    if (!process->is_reported)
+        broker_requester_started(model->broker, process->id, process->process_id);
+}
+
+static void end(struct model *model, struct process *process, uint32_t exit_code)
+{
+    if (!process->is_alive)
+        return;
+    process->is_alive = false;
+    process->exit_code = exit_code;
+    link_forget_inbox(process);
+    vss_ended(model, process);
+    model_say(model, "requester %llu ends with code %u", (unsigned long long)process->id,
+              (unsigned)exit_code);
+    struct link *link = link_at(model, process->link);
+    if (link != NULL && model_chance(model, 50))
+        link_hang_up(model, link); /* else the host sees the exit first */
+    model_schedule(model, model_random(model, 30), EVENT_EXIT, index_of(process), 0);
+}
+
+void process_exited(struct model *model, size_t index)
+{
+    struct process *process = model->processes[index];
+    if (process->is_alive) { /* a kill */
+        end(model, process, 1);
+        return;
+    }
+    if (process->is_reported)
+        return;
+    process->is_reported = true;
+    broker_requester_exited(model->broker, process->id, process->exit_code, process->start_failure);
+    struct link *link = link_at(model, process->link);
+    if (link != NULL && !link->is_closed)
+        link_hang_up(model, link);
+}
+
+void process_kill(struct model *model, uint64_t id)
+{
+    REQUIRE(model, id > 0 && id <= model->processes_count, "a kill of nothing");
+    struct process *process = model->processes[id - 1];
+    REQUIRE(model, !process->is_killed, "requester %llu is killed twice", (unsigned long long)id);
+    process->is_killed = true;
+    model_say(model, "requester %llu is killed", (unsigned long long)id);
+    model_schedule(model, model_random(model, 1000), EVENT_EXIT, index_of(process), 0);
+}
+
+/* Nobody is at the other end any more. It does what it owes, unless it is stuck. */
+static void clean_up(struct model *model, struct process *process)
+{
+    bool was_stuck = process->working != NULL && process->outcome == OUTCOME_STUCK;
+    link_forget_inbox(process);
+    if (was_stuck)
+        return;
+    bool had_object = process->object.exists && !process->object.release_called;
+    process->exit_code = had_object ? EXIT_CLEANED_UP : 0;
+    model_schedule(model, model_random(model, 8000), EVENT_WORK, index_of(process), 0);
+}
+
+void process_dismissed(struct model *model, struct process *process)
+{
+    process->link = 0;
+    if (!process->is_alive || process->is_killed)
+        return;
+    const struct object *object = &process->object;
+    REQUIRE(model, !object->exists || object->release_called || process->has_misbehaved,
+            "requester %llu is let go without a Release", (unsigned long long)process->id);
+    clean_up(model, process);
+}
+
+/* ---- the handshake ---- */
+
+void process_dials(struct model *model, size_t index)
+{
+    struct process *process = model->processes[index];
+    if (!process->is_alive || process->link != 0)
+        return;
+    struct link *link = link_new(model, CONNECTION_REQUESTER);
+    link->process = index + 1;
+    process->link = link_index(model, link);
+    bool is_again = process->has_dialled;
+    process->has_dialled = true;
+    process->is_impostor = is_again || process->wrong_secret || process->wrong_process;
+    process->has_misbehaved |= process->is_impostor;
+    uint32_t process_id = process->process_id + (process->wrong_process ? 1 : 0);
+    broker_requester_identified(model->broker, link->id, process_id);
+    PB(Envelope) envelope = SHADOWPIPE__V1__ENVELOPE__INIT;
+    PB(RequesterHello) hello = SHADOWPIPE__V1__REQUESTER_HELLO__INIT;
+    uint8_t secret[REQUESTER_SECRET_BYTES];
+    memcpy(secret, process->secret, sizeof secret);
+    secret[9] ^= process->wrong_secret ? 1 : 0;
+    hello.secret = (ProtobufCBinaryData){sizeof secret, secret};
+    hello.process_id = process_id;
+    hello.ready_hresult = process->ready_hresult;
+    hello.ready_method = (char *)(uintptr_t) "LoadLibrary";
+    hello.ready_message = (char *)(uintptr_t) "it is not there";
+    envelope.id = 1;
+    envelope.body_case = PB_BODY(REQUESTER_HELLO);
+    envelope.requester_hello = &hello;
+    model_say(model, "requester %llu dials in%s", (unsigned long long)process->id, is_again ? " again" : "");
+    link_send(model, link, &envelope);
+}
+
+/* ---- replies ---- */
+
+static void send_reply(struct model *model, struct process *process, uint32_t id, PB(CallReply) * reply)
+{
+    PB(Envelope) envelope = SHADOWPIPE__V1__ENVELOPE__INIT;
+    struct link *link = link_at(model, process->link);
+    envelope.id = id;
+    envelope.body_case = PB_BODY(CALL_REPLY);
+    envelope.call_reply = reply;
+    if (link != NULL && !link->is_closed)
+        link_send(model, link, &envelope);
+}
+
+static void refuse(struct model *model, struct process *process, uint32_t id)
+{
+    PB(Envelope) envelope = SHADOWPIPE__V1__ENVELOPE__INIT;
+    PB(Status) status = SHADOWPIPE__V1__STATUS__INIT;
+    struct link *link = link_at(model, process->link);
+    status.hresult = process->hresult;
+    envelope.id = id;
+    envelope.body_case = PB_BODY(STATUS);
+    envelope.status = &status;
+    if (link != NULL && !link->is_closed)
+        link_send(model, link, &envelope);
+}
+
+static void answer_cancel(struct model *model, struct process *process, uint32_t id)
+{
+    PB(Envelope) envelope = SHADOWPIPE__V1__ENVELOPE__INIT;
+    PB(CancelReply) reply = SHADOWPIPE__V1__CANCEL_REPLY__INIT;
+    struct link *link = link_at(model, process->link);
+    envelope.id = id;
+    envelope.body_case = PB_BODY(CANCEL_REPLY);
+    envelope.cancel_reply = &reply;
+    if (link != NULL && !link->is_closed)
+        link_send(model, link, &envelope);
+}
+
+/* ---- work ---- */
+
+/* One that may be lost on the way. */
+static bool has_result(PB(Call__MethodCase) method)
+{
+    switch (method) {
+    case PB_METHOD(GET_WRITER_METADATA):
+    case PB_METHOD(GET_WRITER_STATUS_EX):
+    case PB_METHOD(START_SNAPSHOT_SET):
+    case PB_METHOD(ADD_TO_SNAPSHOT_SET):
+    case PB_METHOD(GET_SNAPSHOT_PROPERTIES):
+    case PB_METHOD(QUERY):
+        return true;
+    default:
+        return false;
+    }
+}
+
+void requesters_init(struct model *model)
+{
+    static const PB(Call__MethodCase) methods[] = {
+        PB_METHOD(START_SNAPSHOT_SET), PB_METHOD(ADD_TO_SNAPSHOT_SET),  PB_METHOD(PREPARE_FOR_BACKUP),
+        PB_METHOD(DO_SNAPSHOT_SET),    PB_METHOD(GATHER_WRITER_STATUS), PB_METHOD(GET_WRITER_STATUS_EX),
+        PB_METHOD(BACKUP_COMPLETE),    PB_METHOD(ABORT_BACKUP)};
+    if (model->fault_permille == 0 || model_chance(model, 20))
+        return;
+    model->sore_method = methods[model_random(model, sizeof methods / sizeof methods[0])];
+    model->sore_outcome = (enum outcome)model_between(model, OUTCOME_FAIL, OUTCOME_GARBAGE);
+}
+
+static enum outcome choose_outcome(struct model *model, PB(Call__MethodCase) method)
+{
+    enum outcome outcome = OUTCOME_OK;
+    if (!has_faults(model))
+        return OUTCOME_OK;
+    if (method == model->sore_method && model_chance(model, SORE_PERCENT))
+        outcome = model->sore_outcome;
+    else if (model_random(model, 1000) < model->fault_permille)
+        outcome = (enum outcome)model_between(model, OUTCOME_FAIL, OUTCOME_GARBAGE);
+    bool is_async = method_is_asynchronous(method);
+    if ((outcome == OUTCOME_LOST && !has_result(method)) || (outcome == OUTCOME_FAIL_ASYNC && !is_async))
+        return OUTCOME_FAIL;
+    if (!is_async && (outcome == OUTCOME_HANG || outcome == OUTCOME_SLOW))
+        return OUTCOME_STUCK;
+    return outcome;
+}
+
+/* Any of the table, but that which has a meaning of its own. */
+static uint32_t choose_hresult(struct model *model)
+{
+    size_t count;
+    const struct vss_code *codes = vss_code_table(&count);
+    for (;;) {
+        uint32_t hresult = codes[model_random(model, count)].hresult;
+        if ((hresult & 0x80000000u) != 0 && hresult != VSS_IN_PROGRESS)
+            return hresult;
+    }
+}
+
+static uint64_t choose_delay(struct model *model, PB(Call__MethodCase) method)
+{
+    if (method_is_asynchronous(method))
+        return model_random(model, model_chance(model, 10) ? 20000 : 2000);
+    return model_random(model, model_chance(model, 3) ? 1000 : 12);
+}
+
+static struct inbox_item *take_item(struct process *process)
+{
+    struct inbox_item *item = process->first;
+    process->first = item->next;
+    if (process->first == NULL)
+        process->last = NULL;
+    return item;
+}
+
+static void begin_call(struct model *model, struct process *process, struct inbox_item *item)
+{
+    const PB(Call) *call = item->envelope->call;
+    PB(Call__MethodCase) method = call->method_case;
+    model_say(model, "requester %llu: %s", (unsigned long long)process->id, method_name(method));
+    REQUIRE(model, !process->is_impostor, "a call to a process that should have been refused");
+    vss_check(model, process, call);
+    process->working = item;
+    process->serial++;
+    process->outcome = choose_outcome(model, method);
+    process->hresult = choose_hresult(model);
+    if (process->outcome != OUTCOME_OK)
+        model_say(model, "  ... with outcome %d, 0x%08x", (int)process->outcome, (unsigned)process->hresult);
+    uint64_t delay_ms = choose_delay(model, method);
+    bool is_async = method_is_asynchronous(method);
+    if (process->outcome == OUTCOME_OK && is_async && call->wait_ms != 0 && delay_ms > call->wait_ms)
+        process->outcome = OUTCOME_HANG;
+    if (process->outcome == OUTCOME_STUCK)
+        return;
+    if (process->outcome == OUTCOME_HANG || process->outcome == OUTCOME_SLOW) /* it cancels by itself */
+        delay_ms = (uint64_t)call->wait_ms + model_random(model, GRACE_MS);
+    model_schedule(model, delay_ms, EVENT_DONE, index_of(process), process->serial);
+}
+
+static void finish_call(struct model *model, struct process *process, const PB(Envelope) * envelope)
+{
+    const PB(Call) *call = envelope->call;
+    struct object *object = &process->object;
+    struct vss_answer answer;
+    struct vss_view view;
+    PB(CallReply) reply = SHADOWPIPE__V1__CALL_REPLY__INIT;
+    PB(Status) status = SHADOWPIPE__V1__STATUS__INIT;
+    bool is_async = method_is_asynchronous(call->method_case);
+    uint32_t refused = 0;
+    switch (process->outcome) {
+    case OUTCOME_OK:
+        refused = vss_apply(model, process, call);
+        vss_view(model, process, call, &view);
+        vss_answer(&answer, &view, call);
+        if (refused != 0) {
+            answer.reply.hresult = refused;
+            answer.reply.out_case = PB_OUT(_NOT_SET);
+        }
+        send_reply(model, process, envelope->id, &answer.reply);
+        break;
+    case OUTCOME_LOST:
+        reply.hresult = vss_apply(model, process, call);
+        reply.async_hresult = is_async ? S_ASYNC_FINISHED : 0;
+        status.code = PB_CODE(RESOURCE_EXHAUSTED);
+        status.reason = (char *)(uintptr_t) "RESOURCE_EXHAUSTED";
+        status.message = (char *)(uintptr_t) "the result was lost";
+        reply.status = &status;
+        send_reply(model, process, envelope->id, &reply);
+        break;
+    case OUTCOME_FAIL:
+        reply.hresult = process->hresult;
+        send_reply(model, process, envelope->id, &reply);
+        break;
+    case OUTCOME_REFUSE:
+        refuse(model, process, envelope->id);
+        break;
+    case OUTCOME_FAIL_ASYNC:
+        reply.async_hresult = process->hresult;
+        send_reply(model, process, envelope->id, &reply);
+        break;
+    case OUTCOME_HANG:
+        reply.async_hresult = S_ASYNC_CANCELLED;
+        send_reply(model, process, envelope->id, &reply);
+        break;
+    case OUTCOME_SLOW:
+        reply.async_hresult = S_ASYNC_PENDING;
+        send_reply(model, process, envelope->id, &reply);
+        break;
+    default:
+        break;
+    }
+    object->start_pending = false;
+}
+
+static void misbehave(struct model *model, struct process *process, const PB(Envelope) * envelope)
+{
+    struct link *link = link_at(model, process->link);
+    PB(CallReply) reply = SHADOWPIPE__V1__CALL_REPLY__INIT;
+    process->has_misbehaved = true;
+    switch (process->outcome) {
+    case OUTCOME_DIE_LATE:
+        (void)vss_apply(model, process, envelope->call);
+        end(model, process, (uint32_t)EXIT_CRASH);
+        break;
+    case OUTCOME_DIE:
+        end(model, process, model_chance(model, 20) ? 0 : (uint32_t)EXIT_CRASH);
+        break;
+    case OUTCOME_BREAK:
+        process->object.start_pending = false;
+        if (link != NULL)
+            link_hang_up(model, link);
+        clean_up(model, process);
+        if (model_chance(model, 50))
+            model_schedule(model, model_random(model, 4000), EVENT_DIAL, index_of(process), 0);
+        break;
+    default:
+        process->object.start_pending = false;
+        send_reply(model, process, envelope->id + 7, &reply);
+        break;
+    }
+}
+
+void process_done(struct model *model, size_t index, uint64_t serial)
+{
+    struct process *process = model->processes[index];
+    if (!process->is_alive || process->working == NULL || process->serial != serial)
+        return;
+    struct inbox_item *item = process->working;
+    process->working = NULL;
+    const PB(Envelope) *envelope = item->envelope;
+    bool is_wild = process->outcome >= OUTCOME_DIE && process->outcome != OUTCOME_REFUSE &&
+                   process->outcome != OUTCOME_LOST;
+    if (is_wild)
+        misbehave(model, process, envelope);
+    else
+        finish_call(model, process, envelope);
+    item_free(item);
+    if (process->is_alive)
+        model_schedule(model, 0, EVENT_WORK, index, 0);
+}
+
+/* Cancel and AbortBackup get through to a running call. */
+static void interrupt(struct model *model, struct process *process, bool is_abort)
+{
+    bool ends = process->outcome == OUTCOME_HANG || (is_abort && process->outcome == OUTCOME_SLOW);
+    if (!ends)
+        return;
+    process->outcome = OUTCOME_HANG;
+    process_done(model, index_of(process), process->serial);
+}
+
+void process_works(struct model *model, size_t index)
+{
+    struct process *process = model->processes[index];
+    if (!process->is_alive || process->is_killed)
+        return;
+    if (process->link == 0) {
+        if (process->has_dialled)
+            end(model, process, process->exit_code);
+        return;
+    }
+    while (process->first != NULL && process->is_alive) {
+        const PB(Envelope) *envelope = process->first->envelope;
+        bool is_cancel = envelope->body_case == PB_BODY(CANCEL);
+        bool is_call = envelope->body_case == PB_BODY(CALL);
+        bool is_abort = is_call && envelope->call->method_case == PB_METHOD(ABORT_BACKUP);
+        if (process->working != NULL && is_abort)
+            interrupt(model, process, true);
+        if (process->working != NULL && !is_cancel)
+            return;
+        struct inbox_item *item = take_item(process);
+        if (is_call) {
+            begin_call(model, process, item);
+        } else {
+            if (is_cancel)
+                answer_cancel(model, process, envelope->id);
+            if (is_cancel && process->working != NULL)
+                interrupt(model, process, false);
+            item_free(item);
+        }
+    }
+}
+
+void process_got(struct model *model, struct link *link, struct arena *arena, const PB(Envelope) * envelope)
+{
+    struct process *process = link->process != 0 ? model->processes[link->process - 1] : NULL;
+    if (process == NULL || !process->is_alive || process->link != link_index(model, link)) {
+        arena_free(arena);
+        return;
+    }
+    struct inbox_item *item = malloc(sizeof *item);
+    if (item == NULL)
+        abort();
+    item->next = NULL;
+    item->arena = *arena; /* what lies in it does not point back to it */
+    item->envelope = envelope;
+    if (process->last != NULL)
+        process->last->next = item;
+    else
+        process->first = item;
+    process->last = item;
+    model_schedule(model, model_random(model, 6), EVENT_WORK, link->process - 1, 0);
+}

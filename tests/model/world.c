@@ -1,0 +1,502 @@
+#include "tests/model/model.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "service/broker/state.h"
+
+enum {
+    EVENTS_MAX = 200000,
+    QUIET_LIMIT_MS = 4 * 3600 * 1000,
+    STOP_SLACK_MS = 20 * 1000
+};
+
+static const int64_t epoch_ms = 1700000000000;
+
+const char *const volume_names[VOLUMES] = {"C:\\", "D:\\", "E:\\", "F:\\"};
+
+/* ---- connections ---- */
+
+struct link *link_at(struct model *model, size_t index)
+{
+    return index > 0 ? model->links[index - 1] : NULL;
+}
+
+size_t link_index(const struct model *model, const struct link *link)
+{
+    (void)model;
+    return (size_t)link->id;
+}
+
+struct link *link_find(struct model *model, uint64_t id)
+{
+    return id > 0 && id <= model->links_count ? model->links[id - 1] : NULL;
+}
+
+struct link *link_new(struct model *model, enum connection_kind kind)
+{
+    REQUIRE(model, model->links_count < CONNECTIONS, "the model has no room for another connection");
+    struct link *link = calloc(1, sizeof *link);
+    if (link == NULL)
+        abort();
+    model->links[model->links_count++] = link;
+    link->id = model->links_count;
+    link->kind = kind;
+    frame_reader_init(&link->reader, FRAME_LIMIT_REPLY_BYTES);
+    broker_connected(model->broker, link->id, kind);
+    return link;
+}
+
+void link_send(struct model *model, struct link *link, PB(Envelope) * envelope)
+{
+    struct frame_buffer frame = {0};
+    REQUIRE(model, frame_encode(&frame, envelope, FRAME_LIMIT_REQUEST_BYTES), "a frame cannot be encoded");
+    uint8_t *data = realloc(link->outbox.data, link->outbox.size + frame.size);
+    if (data == NULL)
+        abort();
+    memcpy(data + link->outbox.size, frame.data, frame.size);
+    link->outbox.data = data;
+    link->outbox.size += frame.size;
+    link->sent_bytes += frame.size;
+    frame_buffer_free(&frame);
+    model_schedule(model, model_random(model, 20), EVENT_DELIVER, link_index(model, link), 0);
+}
+
+static void deliver(struct model *model, struct link *link)
+{
+    if (link->is_gone || link->is_closed || link->outbox.size == 0)
+        return;
+    if (link->is_paused)
+        return;
+    size_t size = link->outbox.size;
+    if (model_chance(model, 15))
+        size = 1 + model_random(model, size);
+    uint8_t *bytes = malloc(size); /* of exactly this size, so that the sanitizer sees a byte too far */
+    if (bytes == NULL)
+        abort();
+    memcpy(bytes, link->outbox.data, size);
+    link->outbox.size -= size;
+    memmove(link->outbox.data, link->outbox.data + size, link->outbox.size);
+    if (link->kind == CONNECTION_CLIENT)
+        requests_delivered(model, link, size);
+    link->delivered_bytes += size;
+    broker_received(model->broker, link->id, bytes, size);
+    free(bytes);
+    if (link->kind == CONNECTION_CLIENT)
+        requests_settled(model, link);
+    if (link->outbox.size > 0)
+        model_schedule(model, model_random(model, 100), EVENT_DELIVER, link_index(model, link), 0);
+}
+
+void link_hang_up(struct model *model, struct link *link)
+{
+    if (link->is_gone)
+        return;
+    link->is_gone = true;
+    leases_end(model, link);
+    if (link->client != 0 && model->clients[link->client - 1].link == link_index(model, link))
+        model->clients[link->client - 1].link = 0;
+    if (link->process != 0 && model->processes[link->process - 1]->link == link_index(model, link))
+        model->processes[link->process - 1]->link = 0;
+    broker_disconnected(model->broker, link->id);
+}
+
+static void let_go(struct model *model, struct link *link)
+{
+    size_t process = link->process;
+    link_hang_up(model, link);
+    if (process != 0)
+        process_dismissed(model, model->processes[process - 1]);
+}
+
+static void read_output(struct model *model, struct link *link)
+{
+    link->reads_soon = false;
+    if (link->is_gone || link->is_closed || link->never_reads || link->unsent_bytes == 0)
+        return;
+    link->unsent_bytes = model_chance(model, 30) ? link->unsent_bytes / 2 : 0;
+    broker_output_drained(model->broker, link->id);
+    requests_settled(model, link);
+}
+
+/* ---- the host ---- */
+
+static void host_send(void *context, uint64_t connection, const uint8_t *bytes, size_t size)
+{
+    struct model *model = context;
+    struct link *link = link_find(model, connection);
+    REQUIRE(model, link != NULL && !link->is_gone && !link->is_closed,
+            "bytes for connection %llu, which has ended", (unsigned long long)connection);
+    const uint8_t *payload;
+    size_t payload_size;
+    while (frame_reader_take(&link->reader, &bytes, &size, &payload, &payload_size) == FRAME_READY) {
+        if (link->is_slow) {
+            link->unsent_bytes += payload_size + FRAME_HEADER_BYTES;
+            if (!link->reads_soon)
+                model_schedule(model, model_between(model, 100, 10000), EVENT_READ, link_index(model, link),
+                               0);
+            link->reads_soon = true;
+        }
+        struct decode_error error;
+        struct arena arena;
+        arena_init(&arena, DECODE_LIMIT_REPLY_BYTES);
+        const PB(Envelope) *envelope = decode_envelope(&arena, payload, payload_size, DECODE_STRICT, &error);
+        REQUIRE(model, envelope != NULL, "the broker sent a bad frame: %s", error.message);
+        if (link->kind == CONNECTION_CLIENT) {
+            frame_seen(model, link, envelope);
+            arena_free(&arena);
+        } else {
+            process_got(model, link, &arena, envelope);
+        }
+    }
+    REQUIRE(model, size == 0 && link->reader.received == 0, "the broker sent part of a frame");
+}
+
+static size_t host_unsent_bytes(void *context, uint64_t connection)
+{
+    const struct link *link = link_find(context, connection);
+    return link != NULL ? link->unsent_bytes : 0;
+}
+
+static void host_disconnect(void *context, uint64_t connection, bool flush)
+{
+    struct model *model = context;
+    struct link *link = link_find(model, connection);
+    REQUIRE(model, link != NULL && !link->is_gone && !link->is_closed, "connection %llu is closed twice",
+            (unsigned long long)connection);
+    link->is_closed = true;
+    model_say(model, "connection %llu closed by the broker%s", (unsigned long long)connection,
+              flush ? ", flushed" : "");
+    link_closed_by_broker(model, link, flush);
+    model_schedule(model, model_random(model, flush && link->is_slow ? 4000 : 20), EVENT_GONE,
+                   link_index(model, link), 0);
+}
+
+static void host_pause_reading(void *context, uint64_t connection, bool paused)
+{
+    struct model *model = context;
+    struct link *link = link_find(model, connection);
+    REQUIRE(model, link != NULL && !link->is_gone && !link->is_closed, "pause of a connection that ended");
+    link->is_paused = paused;
+    if (!paused)
+        model_schedule(model, 0, EVENT_DELIVER, link_index(model, link), 0);
+}
+
+static void host_start_requester(void *context, uint64_t id, const uint8_t secret[REQUESTER_SECRET_BYTES])
+{
+    process_new(context, id, secret);
+}
+
+static void host_kill_requester(void *context, uint64_t id)
+{
+    process_kill(context, id);
+}
+
+static void host_enumerate_volumes(void *context)
+{
+    struct model *model = context;
+    REQUIRE(model, !model->enumerates, "the volumes are asked for twice at a time");
+    model->enumerates = true;
+    bool is_late = !model->is_quiet && model->fault_permille > 0 && model_chance(model, 3);
+    model_schedule(model, is_late ? 20000 : model_random(model, 200), EVENT_VOLUMES, 0, 0);
+}
+
+static void host_random_bytes(void *context, uint8_t *bytes, size_t size)
+{
+    for (size_t i = 0; i < size; i++)
+        bytes[i] = (uint8_t)model_random(context, 256);
+}
+
+static void host_log(void *context, enum broker_log_level level, const char *text)
+{
+    static const char *const names[] = {"debug", "info", "warning", "error"};
+    model_say(context, "log %s: %s", names[level], text);
+}
+
+static void host_stopped(void *context)
+{
+    struct model *model = context;
+    REQUIRE(model, model->is_stopping && !model->has_stopped, "the broker says that it has stopped");
+    model->has_stopped = true;
+}
+
+/* ---- events ---- */
+
+static void tell_volumes(struct model *model)
+{
+    struct host_volume volumes[VOLUMES];
+    char guids[VOLUMES][64];
+    memset(volumes, 0, sizeof volumes);
+    for (size_t i = 0; i < VOLUMES; i++) {
+        (void)snprintf(guids[i], sizeof guids[i], "\\\\?\\Volume{00000000-0000-0000-0000-00000000000%c}\\",
+                       "cdef"[i]);
+        volumes[i] = (struct host_volume){.guid_path = guids[i],
+                                          .names = &volume_names[i],
+                                          .names_count = 1,
+                                          .label = "",
+                                          .file_system = "NTFS",
+                                          .drive_type = 3};
+    }
+    bool fails = !model->is_quiet && model->fault_permille > 0 && model_chance(model, 3);
+    model->enumerates = false;
+    broker_volumes_enumerated(model->broker, fails ? NULL : volumes, fails ? 0 : VOLUMES,
+                              fails ? "no answer" : NULL);
+}
+
+static void go_home(struct model *model)
+{
+    model->is_quiet = true;
+    model_say(model, "everybody goes home");
+    for (size_t i = 0; i < model->links_count; i++) {
+        if (model->links[i]->kind == CONNECTION_CLIENT && !model->links[i]->is_closed)
+            link_hang_up(model, model->links[i]);
+    }
+}
+
+static void stop(struct model *model)
+{
+    model->is_stopping = true;
+    model_say(model, "the service stops");
+    for (size_t i = 0; i < model->leases_count; i++) {
+        struct lease_seen *lease = &model->leases[i];
+        if (lease->is_open)
+            model->processes[lease->process - 1]->object.open_leases--;
+        lease->is_open = false;
+    }
+    broker_stop(model->broker);
+    model_schedule(model, model->config.stop_all_ms + STOP_SLACK_MS, EVENT_STOP_OVERDUE, 0, 0);
+}
+
+static void handle(struct model *model, const struct event *event)
+{
+    struct link *link = NULL;
+    if (event->kind >= EVENT_IDENTIFIED && event->kind <= EVENT_GONE)
+        link = link_at(model, event->index);
+    switch (event->kind) {
+    case EVENT_CLIENT:
+        client_act(model, event->index);
+        break;
+    case EVENT_IDENTIFIED:
+        client_identified(model, link);
+        break;
+    case EVENT_DELIVER:
+        deliver(model, link);
+        break;
+    case EVENT_READ:
+        read_output(model, link);
+        break;
+    case EVENT_DEADLINE:
+        request_due(model, link, (uint32_t)event->detail);
+        break;
+    case EVENT_GONE:
+        let_go(model, link);
+        break;
+    case EVENT_VOLUMES:
+        tell_volumes(model);
+        break;
+    case EVENT_STARTED:
+        process_started(model, event->index);
+        break;
+    case EVENT_DIAL:
+        process_dials(model, event->index);
+        break;
+    case EVENT_WORK:
+        process_works(model, event->index);
+        break;
+    case EVENT_DONE:
+        process_done(model, event->index, event->detail);
+        break;
+    case EVENT_EXIT:
+        process_exited(model, event->index);
+        break;
+    case EVENT_FOREIGN:
+        model_foreign(model);
+        break;
+    case EVENT_CLOCK:
+        model->wall_ms += (int64_t)model_random(model, 40000000) - 20000000;
+        break;
+    case EVENT_STOP:
+        stop(model);
+        break;
+    case EVENT_STOP_OVERDUE:
+        model_fail(model, "the broker has not stopped in time");
+    case EVENT_QUIET:
+        go_home(model);
+        break;
+    }
+}
+
+void model_foreign(struct model *model)
+{
+    bool is_free = model->creator == 0 && model->foreign_end_ms <= model->now_ms;
+    if (is_free && !model->is_quiet) {
+        model->foreign_end_ms = model->now_ms + model_between(model, 500, 40000);
+        model_say(model, "a foreign program creates a snapshot set until %llu",
+                  (unsigned long long)model->foreign_end_ms);
+    }
+    if (!model->is_quiet)
+        model_schedule(model, model_between(model, 5000, 200000), EVENT_FOREIGN, 0, 0);
+}
+
+/* ---- a run ---- */
+
+/* One limit of time: mostly much shorter than the default, so that a run meets it. */
+static void vary(struct model *model, uint32_t *limit_ms, uint32_t divisor)
+{
+    *limit_ms = *limit_ms / divisor + (uint32_t)model_random(model, 1000);
+}
+
+static void choose_config(struct model *model)
+{
+    struct broker_config *config = &model->config;
+    static const uint32_t divisors[] = {1, 8, 30};
+    uint32_t divisor = divisors[model_random(model, 3)];
+    broker_config_init(config);
+    config->server_version = config->os_build = "model";
+    config->max_connections = (uint32_t)model_between(model, 4, 30);
+    config->max_connections_per_owner = (uint32_t)model_between(model, 2, 8);
+    config->reserved_connections = (uint32_t)model_random(model, 4);
+    config->max_sets = (uint32_t)model_between(model, 1, 8);
+    config->max_queue = (uint32_t)model_between(model, 1, 24);
+    config->max_in_flight = (uint32_t)model_between(model, 1, 12);
+    config->output_soft_limit_bytes = (uint32_t)model_between(model, 500, 8000);
+    config->output_hard_limit_bytes = config->output_soft_limit_bytes * (uint32_t)model_between(model, 2, 9);
+    uint32_t *limits[] = {&config->default_timeout_ms, &config->gather_ms,   &config->call_ms,
+                          &config->prepare_ms,         &config->create_ms,   &config->status_ms,
+                          &config->complete_ms,        &config->abort_ms,    &config->release_ms,
+                          &config->gate_hold_ms,       &config->stop_all_ms, &config->stop_create_ms,
+                          &config->complete_within_ms};
+    for (size_t i = 0; i < sizeof limits / sizeof limits[0]; i++)
+        vary(model, limits[i], divisor);
+}
+
+static void start(struct model *model)
+{
+    static const unsigned faults[] = {0, 0, 4, 12, 40};
+    const struct broker_host host = {.context = model,
+                                     .send = host_send,
+                                     .unsent_bytes = host_unsent_bytes,
+                                     .disconnect = host_disconnect,
+                                     .pause_reading = host_pause_reading,
+                                     .start_requester = host_start_requester,
+                                     .kill_requester = host_kill_requester,
+                                     .enumerate_volumes = host_enumerate_volumes,
+                                     .random_bytes = host_random_bytes,
+                                     .log = host_log,
+                                     .stopped = host_stopped};
+    model->now_ms = 1000;
+    choose_config(model);
+    model->fault_permille = faults[model_random(model, sizeof faults / sizeof faults[0])];
+    requesters_init(model);
+    model->rundown_ms = model_chance(model, 50) ? 0 : model_random(model, 120000);
+    model->unsupported = model_chance(model, 20) ? 1u << model_random(model, VOLUMES) : 0;
+    model->broker = broker_create(&model->config, &host);
+    if (model->broker == NULL)
+        abort();
+    broker_set_time(model->broker, model->now_ms, epoch_ms);
+    clients_init(model);
+    uint64_t end_ms = model_between(model, 10000, model_chance(model, 10) ? 400000 : 100000);
+    model_schedule(model, end_ms, EVENT_QUIET, 0, 0);
+    if (model_chance(model, 30))
+        model_schedule(model, model_random(model, end_ms + 30000), EVENT_STOP, 0, 0);
+    if (model_chance(model, 40))
+        model_schedule(model, model_random(model, 60000), EVENT_FOREIGN, 0, 0);
+    for (unsigned i = 0; i < 3; i++)
+        model_schedule(model, model_random(model, end_ms), EVENT_CLOCK, 0, 0);
+    model->is_torn_down = model_chance(model, 8);
+}
+
+static bool is_over(struct model *model)
+{
+    if (model->has_stopped)
+        return true;
+    if (!model->is_quiet || model->is_stopping)
+        return false;
+    struct broker_counts counts;
+    broker_counts(model->broker, &counts);
+    for (size_t i = 0; i < model->processes_count; i++) {
+        if (!model->processes[i]->is_reported)
+            return false;
+    }
+    return counts.connections + counts.sets + counts.leases + counts.requesters + counts.queue_length == 0;
+}
+
+static void check(struct model *model)
+{
+    struct broker_counts counts;
+#ifndef SHADOWPIPE_CHECK_INVARIANTS
+    broker_check_invariants(model->broker);
+#endif
+    broker_counts(model->broker, &counts);
+    REQUIRE(model, counts.queue_length <= model->config.max_queue, "the queue is longer than its limit");
+    REQUIRE(model, counts.connections <= model->config.max_connections, "there are too many connections");
+    vss_check_held(model);
+}
+
+static void step(struct model *model)
+{
+    uint64_t timer_ms = broker_next_timer_ms(model->broker);
+    uint64_t event_ms = model->heap_size > 0 ? model->heap[0].when_ms : UINT64_MAX;
+    bool is_timer = timer_ms <= event_ms;
+    REQUIRE(model, timer_ms != UINT64_MAX || event_ms != UINT64_MAX, "nothing will ever happen again");
+    if (is_timer) {
+        if (model_chance(model, 10))
+            timer_ms += model_random(model, LATE_MS);
+        model->now_ms = timer_ms > model->now_ms ? timer_ms : model->now_ms;
+    } else {
+        model->now_ms = event_ms > model->now_ms ? event_ms : model->now_ms;
+    }
+    broker_set_time(model->broker, model->now_ms, epoch_ms + (int64_t)model->now_ms + model->wall_ms);
+    model->events_done++;
+    if (is_timer) {
+        broker_timer(model->broker);
+    } else {
+        struct event event = model_take(model);
+        handle(model, &event);
+    }
+    check(model);
+}
+
+static void free_all(struct model *model)
+{
+    broker_destroy(model->broker);
+    for (size_t i = 0; i < model->links_count; i++) {
+        frame_buffer_free(&model->links[i]->outbox);
+        frame_reader_free(&model->links[i]->reader);
+        free(model->links[i]);
+    }
+    for (size_t i = 0; i < model->processes_count; i++) {
+        link_forget_inbox(model->processes[i]);
+        free(model->processes[i]);
+    }
+    free(model->heap);
+    model->heap = NULL;
+}
+
+uint64_t model_run(uint64_t seed, bool is_verbose)
+{
+    long before = model_allocations;
+    struct model *model = calloc(1, sizeof *model);
+    if (model == NULL)
+        abort();
+    model->seed = model->random = seed;
+    model->is_verbose = is_verbose;
+    start(model);
+    uint64_t tear_down = model->is_torn_down ? 1 + model_random(model, 3000) : UINT64_MAX;
+    uint64_t quiet_ms = 0;
+    while (!is_over(model) && model->events_done < tear_down) {
+        step(model);
+        quiet_ms = model->is_quiet ? quiet_ms : model->now_ms;
+        REQUIRE(model, model->events_done < EVENTS_MAX, "the events do not end");
+        REQUIRE(model, model->now_ms < quiet_ms + QUIET_LIMIT_MS,
+                "everybody has gone, and something is still there");
+    }
+    uint64_t events = model->events_done;
+    model_say(model, "over after %llu events", (unsigned long long)events);
+    free_all(model);
+    REQUIRE(model, model_allocations == before + 1, "%ld allocations were not freed",
+            model_allocations - before - 1);
+    free(model);
+    return events;
+}
