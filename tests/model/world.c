@@ -396,7 +396,7 @@ static void start(struct model *model)
         abort();
     broker_set_time(model->broker, model->now_ms, epoch_ms);
     clients_init(model);
-    uint64_t end_ms = model_between(model, 10000, model_chance(model, 10) ? 400000 : 100000);
+    uint64_t end_ms = model_between(model, 10000, model_chance(model, 8) ? 400000 : 75000);
     model_schedule(model, end_ms, EVENT_QUIET, 0, 0);
     if (model_chance(model, 30))
         model_schedule(model, model_random(model, end_ms + 30000), EVENT_STOP, 0, 0);
