@@ -152,8 +152,8 @@ static bool check_letters(const struct string_list *as, struct sp_error **error)
     uint32_t free_letters = 0;
     uint32_t named = 0;
     size_t any = 0;
-    for (char letter = 'A'; letter <= 'Z'; letter++)
-        free_letters |= (uint32_t)drive_letter_is_free(letter) << (letter - 'A');
+    for (int letter = 'A'; letter <= 'Z'; letter++)
+        free_letters |= (uint32_t)drive_letter_is_free((char)letter) << (letter - 'A');
     for (size_t i = 0; i < as->count; i++) {
         const char *target = strrchr(as->items[i], '=');
         if (!target || target[1] == '*') {
@@ -168,7 +168,7 @@ static bool check_letters(const struct string_list *as, struct sp_error **error)
         }
         named |= bit;
     }
-    for (char letter = 'D'; letter <= 'Z' && any > 0; letter++)
+    for (int letter = 'D'; letter <= 'Z' && any > 0; letter++)
         any -= (free_letters & ~named) >> (letter - 'A') & 1;
     if (any > 0)
         error_give(error, letter_in_use(0));
