@@ -64,12 +64,23 @@ class Bridge:
     """A process inside of Wine that holds any number of connections. Killing it is what a client's crash looks like."""
 
     def __init__(self, prefix):
-        self.process = prefix.popen([wine.BRIDGE_EXE], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self.process = self._start(prefix)
         self._numbers = itertools.count(1)
         self._lock = threading.Lock()
         self._connections = {}
         self._thread = threading.Thread(target=self._read, daemon=True)
         self._thread.start()
+
+    @staticmethod
+    def _start(prefix, attempts=3):
+        """A bridge that has said that it runs: on a busy machine Wine sometimes loses a process at its start."""
+        for _ in range(attempts):
+            process = prefix.popen([wine.BRIDGE_EXE], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+            if process.stdout.read(9)[:1] == b"r":
+                return process
+            code = process.wait(LIMIT)
+            print(f"pipe_bridge ended with {code} before it ran")
+        raise AssertionError(f"pipe_bridge did not start, {attempts} times")
 
     def _command(self, kind, number, payload=b""):
         with self._lock:

@@ -1,11 +1,14 @@
 /* pipe_bridge: gives a program outside of Wine raw byte connections to Windows named pipes.
  *
  * Commands come on stdin, events go to stdout, both as: 1 byte kind, 4 bytes connection, 4 bytes length
- * (big-endian), payload. The other side chooses the connection numbers and never uses one twice. O open,
- * payload = name of the pipe   -> o, payload = 4 bytes Win32 error, 0 = open W write these bytes, in order
- * (w, payload = 4 bytes error, when a write failed) P pause reading   R read on          -> d data C close ->
- * e ended, payload = 4 bytes error, once, also when the peer ended it Each connection has a thread that reads
- * and one that writes, so that a peer that does not read stalls nobody else. */
+ * (big-endian), payload. The other side chooses the connection numbers, from 1, and never uses one twice.
+ * - 'O' open, payload = name of the pipe. Answered by 'o', payload = 4 bytes Win32 error, 0 = open.
+ * - 'W' write these bytes, in order. A write that fails: 'w', payload = 4 bytes error.
+ * - 'P' pause reading, 'R' read on. What is read: 'd', payload = the data.
+ * - 'C' close. Then 'e', payload = 4 bytes error; once, also when the peer ended it.
+ *
+ * The first event of all is 'r' for connection 0: it runs. Each connection has a thread that reads and one
+ * that writes, so that a peer that does not read stalls nobody else. */
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -281,6 +284,7 @@ int main(void)
     HANDLE input = GetStdHandle(STD_INPUT_HANDLE);
     output = GetStdHandle(STD_OUTPUT_HANDLE);
     InitializeCriticalSection(&output_lock);
+    emit('r', 0, "", 0);
     uint8_t header[HEADER];
     while (read_all(input, header, HEADER)) {
         uint32_t size = get_u32(header + 5);
