@@ -229,6 +229,7 @@ static void the_watchdog_ends_a_call_that_never_returns(void **state)
     service_start_welcomed(&service);
     call_first(&service, 4);
     begin(&service, PB_METHOD(START_SNAPSHOT_SET));
+    service_await_log(&service, "delay in StartSnapshotSet");
     assert_int_equal(service_exit_code(&service), REQUESTER_EXIT_WATCHDOG);
     service_end(&service);
 }

@@ -174,7 +174,9 @@ HRESULT session_enter(struct session *session, const wchar_t *method, struct fau
 {
     *fault = scenario_fault(session->scenario, method);
     unsigned long delay = fault->delay_ms;
-    if (delay == 0)
+    if (delay)
+        store_log(session->object.number, L"scenario", L"delay in %ls", method);
+    else
         delay = scenario_number(session->scenario, L"timing", L"sync", 0);
     /* Only an operation resets the event: a call made after a cancelled one would not pause at all. */
     if (delay)
