@@ -126,9 +126,9 @@ def test_a_client_that_vanishes(new_client, volumes, machine, pb, created):
 
 
 def test_cancel_reaches_the_operation(client, volumes, machine, pb):
+    machine.scenario({"writer:WMI Writer": {"hang_at": "prepare"}})  # read when the object is made
     session = Session(client, pb)
     session.open_set()
-    machine.scenario({"writer:WMI Writer": {"hang_at": "prepare"}})
     running = session.start("prepare_for_backup")
     client.call(pb.GetServiceStatus())
     assert client.call(pb.Cancel(id=running.id)).found
