@@ -189,12 +189,12 @@ bool drive_letter_map(char letter, const char *device, struct sp_error **error)
     return true;
 }
 
-/* A letter that does not open is one whose snapshot is gone. */
+/* A letter that does not open is one whose snapshot is gone; it may go while we compare. */
 static bool wine_means(char letter, const char *device)
 {
     char root[] = "?:\\";
     root[0] = letter;
-    return !opens(letter) || wine_same_directory(device, root);
+    return !opens(letter) || wine_same_directory(device, root) || !opens(letter);
 }
 
 enum removal drive_letter_unmap(char letter, const char *device, struct sp_error **error)
