@@ -23,7 +23,7 @@ _numbers = itertools.count(1)
 
 def pytest_xdist_auto_num_workers(config):
     # The tests wait more than they compute.
-    return max(2, min(4, (os.cpu_count() or 1) + 1))
+    return max(2, min(4, 2 * (os.cpu_count() or 1)))
 
 
 def pytest_sessionstart(session):
