@@ -66,6 +66,8 @@ static const char *unimplemented_field(const PB(CreateSnapshot) * wish)
         return "create_snapshot.keep_ms";
     if (wish->dry_run)
         return "create_snapshot.dry_run";
+    if (wish->add_needed_volumes)
+        return "create_snapshot.add_needed_volumes";
     if (wish->retry_without_failed)
         return "create_snapshot.retry_without_failed";
     return NULL;

@@ -156,6 +156,8 @@ static PB(Status) *
     }
     if (finish->n_components > 0)
         return error_unimplemented_field(broker, "finish_backup.components");
+    if (finish->with_documents)
+        return error_unimplemented_field(broker, "finish_backup.with_documents");
     *lease = find_lease(broker, finish->lease_id);
     if (*lease == NULL) {
         status = status_make(&broker->arena, PB_CODE(NOT_FOUND), "UNKNOWN_LEASE", "there is no such lease");

@@ -111,6 +111,7 @@ static const struct row {
     {PB_METHOD(GET_ROOT_AND_LOGICAL_PREFIX_PATHS), RIGHT_BIT_READ, NULL},
     {PB_METHOD(IS_VOLUME_SNAPSHOTTED), RIGHT_BIT_READ, NULL},
     {PB_METHOD(SHOULD_BLOCK_REVERT), RIGHT_BIT_READ, NULL},
+    {PB_METHOD(QUERY_DIFF_AREAS), RIGHT_BIT_READ, NULL},
 };
 
 bool rights_for_step(const PB(Call) * call, const struct rights_subject *subject, uint32_t *rights)

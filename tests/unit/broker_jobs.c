@@ -98,9 +98,10 @@ static void test_unimplemented_fields(void **state)
     PB(HoldPoint) hold = SHADOWPIPE__V1__HOLD_POINT__INIT;
     PB(HoldPoint) * holds[] = {&hold};
     PB(LeaseOptions) lease = SHADOWPIPE__V1__LEASE_OPTIONS__INIT;
-    static const char *const fields[] = {"job_key",    "context",     "attributes",          "components",
-                                         "max_age_ms", "hold_points", "lease.mode",          "lease.ttl_ms",
-                                         "keep_ms",    "dry_run",     "retry_without_failed"};
+    static const char *const fields[] = {
+        "job_key",    "context",     "attributes",           "components",
+        "max_age_ms", "hold_points", "lease.mode",           "lease.ttl_ms",
+        "keep_ms",    "dry_run",     "retry_without_failed", "add_needed_volumes"};
     for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++) {
         PB(CreateSnapshot) wish = make_wish();
         lease.mode = i == 6 ? PB_VALUE(LEASE_MODE, LEASE_MODE_DETACHED) : 0;
@@ -117,6 +118,7 @@ static void test_unimplemented_fields(void **state)
         wish.keep_ms = i == 8;
         wish.dry_run = i == 9;
         wish.retry_without_failed = i == 10;
+        wish.add_needed_volumes = i == 11;
         const PB(Status) *status = refused(world, &wish);
         assert_int_equal(status->code, PB_CODE(UNIMPLEMENTED));
         assert_string_equal(status->reason, "UNIMPLEMENTED_FIELD");
