@@ -68,6 +68,8 @@ static const char *unimplemented_field(const PB(CreateSnapshot) * wish)
         return "create_snapshot.dry_run";
     if (wish->add_needed_volumes)
         return "create_snapshot.add_needed_volumes";
+    if (wish->with_documents)
+        return "create_snapshot.with_documents";
     if (wish->retry_without_failed)
         return "create_snapshot.retry_without_failed";
     return NULL;
