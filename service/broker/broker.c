@@ -52,12 +52,13 @@ struct broker *broker_create(const struct broker_config *config, const struct br
     arena_init(&broker->arena, DECODE_LIMIT_REQUEST_BYTES);
     struct list *heads[] = {&broker->timers,    &broker->connections, &broker->attention, &broker->owners,
                             &broker->queue,     &broker->sets,        &broker->leases,    &broker->requesters,
-                            &broker->resolving, &broker->sessions};
+                            &broker->resolving, &broker->sessions,    &broker->records};
     for (size_t i = 0; i < sizeof heads / sizeof heads[0]; i++)
         list_init(heads[i]);
     for (size_t i = 0; i < CONNECTION_BUCKETS; i++)
         list_init(&broker->buckets[i]);
     gate_init(&broker->gate);
+    lane_init(&broker->lane);
     volumes_init(&broker->volumes);
     inventories_init(broker);
     stop_init(broker);
@@ -77,6 +78,7 @@ void broker_destroy(struct broker *broker)
     leases_free(broker);
     sets_free(broker);
     sessions_free(broker);
+    records_free(broker);
     inventories_free(broker);
     requesters_free(broker);
     volumes_free(&broker->volumes);
@@ -118,6 +120,7 @@ void broker_settle(struct broker *broker)
         if (broker->is_dirty) {
             broker->is_dirty = false;
             gate_advance(broker);
+            lane_advance(broker);
             jobs_progress(broker, true);
         }
     }

@@ -86,6 +86,10 @@ struct broker_host {
     void (*kill_requester)(void *context, uint64_t requester);
     /* Answered by broker_volumes_enumerated. */
     void (*enumerate_volumes)(void *context);
+    /* The store keeps bytes by key, beyond the end of the process. Both are answered by broker_stored, those
+     * of one key in their order. */
+    void (*store_put)(void *context, const char *key, const uint8_t *bytes, size_t size);
+    void (*store_delete)(void *context, const char *key);
     void (*random_bytes)(void *context, uint8_t *bytes, size_t size);
     void (*log)(void *context, enum broker_log_level level, const char *text);
     /* After broker_stop: nothing is left to wait for. */
@@ -136,6 +140,8 @@ void broker_config_init(struct broker_config *config);
 /* NULL without memory. Both structs are copied; the strings in config must stay. */
 struct broker *broker_create(const struct broker_config *config, const struct broker_host *host);
 void broker_destroy(struct broker *broker);
+/* What the store holds: each of it once, right after the first broker_set_time. */
+void broker_add_stored(struct broker *broker, const char *key, const uint8_t *bytes, size_t size);
 
 /* `monotonic_ms` never goes back and decides all deadlines; `unix_ms` is for messages only. */
 void broker_set_time(struct broker *broker, uint64_t monotonic_ms, int64_t unix_ms);
@@ -161,6 +167,10 @@ void broker_requester_exited(struct broker *broker, uint64_t id, uint32_t exit_c
 /* `failure` NULL, or why in words. */
 void broker_volumes_enumerated(struct broker *broker, const struct host_volume *volumes, size_t count,
                                const char *failure);
+
+/* The end of a store_put or store_delete. `failure` NULL, or why in words; a put that failed has changed
+ * nothing. */
+void broker_stored(struct broker *broker, const char *key, const char *failure);
 
 /* Refuses new work and ends what there is; host->stopped says when. */
 void broker_stop(struct broker *broker);

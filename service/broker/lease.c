@@ -19,6 +19,7 @@ static void lease_free(struct lease *lease)
 {
     list_remove(&lease->link);
     list_remove(&lease->set_link);
+    list_remove(&lease->record_link);
     list_remove(&lease->connection_link);
     owner_release(lease->owner);
     arena_free(&lease->arena);
@@ -71,6 +72,7 @@ struct lease *lease_create(struct job *job)
     arena_init(&lease->arena, ARENA_BYTES);
     list_init(&lease->link);
     list_init(&lease->set_link);
+    list_init(&lease->record_link);
     list_init(&lease->connection_link);
     if (!fill_info(lease, job)) {
         lease_free(lease);
@@ -102,15 +104,31 @@ void leases_abandon(struct connection *connection)
     }
 }
 
+static void lose(struct lease *lease, const char *reason)
+{
+    list_remove(&lease->set_link);
+    list_remove(&lease->record_link);
+    lease->set = NULL;
+    lease->record = NULL;
+    lease->lost_reason = arena_strdup(&lease->arena, reason);
+    broker_log(lease->broker, BROKER_LOG_ERROR, "lease %s of %s lost its snapshots: %s", lease->id,
+               lease->info->client_name, reason);
+}
+
 void leases_lose(struct set *set, const char *reason)
 {
-    while (!list_is_empty(&set->leases)) {
-        struct lease *lease = LIST_FIRST(&set->leases, struct lease, set_link);
-        list_remove(&lease->set_link);
-        lease->set = NULL;
-        lease->lost_reason = arena_strdup(&lease->arena, reason);
-        broker_log(lease->broker, BROKER_LOG_ERROR, "lease %s of %s lost its snapshots: %s", lease->id,
-                   lease->info->client_name, reason);
+    while (!list_is_empty(&set->leases))
+        lose(LIST_FIRST(&set->leases, struct lease, set_link), reason);
+}
+
+void leases_lose_record(struct record *record, const char *reason)
+{
+    while (!list_is_empty(&record->leases)) {
+        struct lease *lease = LIST_FIRST(&record->leases, struct lease, record_link);
+        struct set *set = lease->set;
+        lose(lease, reason);
+        if (set != NULL)
+            set_lease_ended(set);
     }
 }
 

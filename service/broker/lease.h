@@ -9,6 +9,7 @@
 #include "service/broker/request.h"
 
 struct set;
+struct record;
 struct job;
 
 enum {
@@ -19,9 +20,12 @@ enum {
 struct lease {
     struct list link; /* of all */
     struct list set_link;
+    struct list record_link;
     struct list connection_link;
     struct broker *broker;
-    struct set *set; /* NULL: lost */
+    /* What it reads: a set, a record, or a record whose set still holds its VSS object. Neither: lost. */
+    struct set *set;
+    struct record *record;
     struct connection *connection;
     struct owner *owner;
     char id[GUID_CHARS];
@@ -48,6 +52,8 @@ void leases_list(struct connection *connection, const PB(Envelope) * envelope);
 void leases_abandon(struct connection *connection);
 /* The set ends, and its copies with it. */
 void leases_lose(struct set *set, const char *reason);
+/* The record's snapshots are gone. */
+void leases_lose_record(struct record *record, const char *reason);
 /* The set's end answers those who wait for it. */
 void finishes_reply(struct set *set, PB(Completion) completion, PB(Status) * failure);
 void leases_free(struct broker *broker);

@@ -17,9 +17,14 @@ static bool is_shared_account(const char *sid)
     return strcmp(sid, "S-1-5-18") == 0 || strcmp(sid, "S-1-5-19") == 0 || strcmp(sid, "S-1-5-20") == 0;
 }
 
+bool caller_shares_account(const struct caller *caller)
+{
+    return caller->service_sid[0] == '\0' && is_shared_account(caller->sid);
+}
+
 static void make_key(char key[KEY_CHARS], const struct caller *caller)
 {
-    if (caller->service_sid[0] == '\0' && is_shared_account(caller->sid))
+    if (caller_shares_account(caller))
         (void)snprintf(key, KEY_CHARS, "%s/%" PRIu32 "/%s", caller->sid, caller->process_id,
                        caller->process_name);
     else

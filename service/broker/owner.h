@@ -17,6 +17,9 @@ struct owner {
     char key[];
 };
 
+/* Without a service's SID, an account that many unrelated programs run as: they are told apart by more than
+ * it. */
+bool caller_shares_account(const struct caller *caller);
 /* Takes a reference. NULL without memory. */
 struct owner *owner_get(struct broker *broker, const struct caller *caller);
 struct owner *owner_share(struct owner *owner);

@@ -6,7 +6,9 @@
 #include "service/broker/connection.h"
 #include "service/broker/gate.h"
 #include "service/broker/inventory.h"
+#include "service/broker/lane.h"
 #include "service/broker/lease.h"
+#include "service/broker/record.h"
 #include "service/broker/rights.h"
 #include "service/broker/session.h"
 #include "service/broker/volumes.h"
@@ -48,8 +50,10 @@ struct broker {
     struct list sessions;
     uint64_t documents_bytes; /* of all connections */
     struct list leases;
+    struct list records;
     struct list requesters;
     struct gate gate;
+    struct lane lane;
     struct volume_table volumes;
     struct inventory inventories[INVENTORY_KINDS];
     struct timer tick; /* Progress for those who wait */

@@ -51,13 +51,13 @@ static uint32_t start_set(struct world *world, const struct fake_requester *requ
         world->in_progress_answers++;
         return in_progress;
     }
-    world->creator = requester->id;
+    world->creator = requester->number;
     return 0;
 }
 
 static void close_set(struct world *world, const struct fake_requester *requester)
 {
-    if (world->creator == requester->id)
+    if (world->creator == requester->number)
         world->creator = 0;
 }
 
@@ -113,6 +113,7 @@ static void note_step(struct world *world, struct fake_requester *requester, con
         world->writers_disabled = 0;
         break;
     case PB_METHOD(SET_CONTEXT):
+        requester->context = call->set_context->context;
         requester->no_writers = (call->set_context->context & 0x10) != 0;
         break;
     case PB_METHOD(SET_BACKUP_STATE):
@@ -134,6 +135,7 @@ static void note_step(struct world *world, struct fake_requester *requester, con
     case PB_METHOD(DO_SNAPSHOT_SET):
         requester->last_step = call->method_case;
         close_set(world, requester);
+        copies_made(world, requester);
         break;
     case PB_METHOD(ABORT_BACKUP):
     case PB_METHOD(RELEASE_OBJECT):
@@ -161,15 +163,23 @@ static bool supports(const struct world *world, const PB(IsVolumeSupported) * qu
 static void answer(struct world *world, struct fake_requester *requester, uint32_t id, const PB(Call) * call)
 {
     struct vss_answer out;
-    struct vss_view view = {.object = (unsigned)requester->id, .all_one_name = world->all_one_name};
+    struct vss_view view = {.object = (unsigned)requester->number, .all_one_name = world->all_one_name};
     note_step(world, requester, call);
     view.present_count = present_writers(world, view.present);
     view_status(world, requester, &view);
-    if (call->method_case == PB_METHOD(ADD_TO_SNAPSHOT_SET))
+    if (call->method_case == PB_METHOD(ADD_TO_SNAPSHOT_SET)) {
+        (void)snprintf(requester->volumes[requester->added], sizeof requester->volumes[0], "%s",
+                       call->add_to_snapshot_set->volume);
         view.added = (unsigned)++requester->added;
+    }
     if (call->method_case == PB_METHOD(IS_VOLUME_SUPPORTED))
         view.supports = supports(world, call->is_volume_supported);
     vss_answer(&out, &view, call);
+    bool sees_all = requester->context == UINT32_MAX;
+    if (sees_all && call->method_case == PB_METHOD(DELETE_SNAPSHOTS))
+        copies_deleted(world, call->delete_snapshots, &out);
+    if (sees_all && call->method_case == PB_METHOD(QUERY) && call->query->object_type == 3)
+        copies_queried(world, &out);
     if (call->method_case == PB_METHOD(START_SNAPSHOT_SET)) {
         out.reply.hresult = start_set(world, requester);
         if (out.reply.hresult != 0)
@@ -185,9 +195,9 @@ void requester_die(struct world *world, struct fake_requester *requester, uint32
     bool is_clean = exit_code == 0 || exit_code == 10 || exit_code == 11;
     requester->is_alive = false;
     requester->hangs = false;
-    if (world->creator == requester->id && is_clean)
+    if (world->creator == requester->number && is_clean)
         world->creator = 0;
-    else if (world->creator == requester->id)
+    else if (world->creator == requester->number)
         world->rundown_end_ms = world->now_ms + world->rundown_ms;
     if (requester->peer != NULL)
         peer_close(world, requester->peer);
@@ -220,6 +230,8 @@ static void obey(struct world *world, struct fake_requester *requester, const PB
     case ACT_DIE_LATE:
         if (call->method_case == PB_METHOD(START_SNAPSHOT_SET))
             (void)start_set(world, requester);
+        if (call->method_case == PB_METHOD(DO_SNAPSHOT_SET))
+            copies_made(world, requester);
         requester_die(world, requester, 0xC0000005u);
         break;
     case ACT_STATUS:
@@ -310,7 +322,7 @@ static void work(struct world *world, struct fake_requester *requester, const PB
     }
     assert_int_equal(frame->body_case, PB_BODY(CALL));
     assert_true(world->calls_count < MAX_CALLS);
-    world->calls[world->calls_count++] = (struct call_record){requester->id, frame->call->method_case};
+    world->calls[world->calls_count++] = (struct call_record){requester->number, frame->call->method_case};
     struct rule *rule = find_rule(world, frame->call->method_case);
     if (rule != NULL)
         obey(world, requester, frame, rule);
@@ -404,7 +416,7 @@ static bool act(struct world *world, struct fake_requester *requester)
     }
     struct peer *peer = requester->peer;
     if (peer == NULL && requester->has_dialled && !requester->hangs) { /* let go, or its pipe broke */
-        requester_die(world, requester, world->creator == requester->id ? 10 : 0);
+        requester_die(world, requester, world->creator == requester->number ? 10 : 0);
         return true;
     }
     if (peer == NULL)

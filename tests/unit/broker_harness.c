@@ -71,7 +71,8 @@ static void host_start(void *context, uint64_t id, const uint8_t secret[REQUESTE
     struct fake_requester *requester = &world->requesters[world->requesters_count++];
     memset(requester, 0, sizeof *requester);
     requester->id = id;
-    requester->process_id = 1000 + (uint32_t)id;
+    requester->number = world->requesters_count;
+    requester->process_id = 1000 + (uint32_t)requester->number;
     memcpy(requester->secret, secret, REQUESTER_SECRET_BYTES);
     requester->is_alive = requester->is_new = true;
 }
@@ -80,7 +81,7 @@ static void host_kill(void *context, uint64_t id)
 {
     struct world *world = context;
     for (size_t i = 0; i < world->requesters_count; i++) {
-        if (world->requesters[i].id == id)
+        if (world->requesters[i].id == id && world->requesters[i].is_alive)
             world->requesters[i].is_killed = true;
     }
 }
@@ -367,6 +368,30 @@ const PB(Progress) * client_progress(struct peer *peer, uint32_t id)
 
 /* ---- the world ---- */
 
+static void create_broker(struct world *world)
+{
+    const struct broker_host host = {.context = world,
+                                     .send = host_send,
+                                     .unsent_bytes = host_unsent_bytes,
+                                     .disconnect = host_disconnect,
+                                     .pause_reading = host_pause,
+                                     .start_requester = host_start,
+                                     .kill_requester = host_kill,
+                                     .enumerate_volumes = host_enumerate,
+                                     .store_put = host_store_put,
+                                     .store_delete = host_store_delete,
+                                     .random_bytes = host_random,
+                                     .log = host_log,
+                                     .stopped = host_stopped};
+    world->broker = broker_create(&world->config, &host);
+    assert_non_null(world->broker);
+    broker_set_time(world->broker, world->now_ms, epoch_ms + (int64_t)world->now_ms);
+    for (size_t i = 0; i < world->stored_count; i++) {
+        const struct stored *stored = &world->stored[i];
+        INTO_BROKER(broker_add_stored(world->broker, stored->key, stored->bytes, stored->size));
+    }
+}
+
 struct world *world_new_with(void (*change)(struct broker_config *config))
 {
     struct world *world = calloc(1, sizeof *world);
@@ -379,26 +404,29 @@ struct world *world_new_with(void (*change)(struct broker_config *config))
     world->now_ms = 1000;
     world->random_state = 1;
     world->is_simulated = true;
-    const struct broker_host host = {.context = world,
-                                     .send = host_send,
-                                     .unsent_bytes = host_unsent_bytes,
-                                     .disconnect = host_disconnect,
-                                     .pause_reading = host_pause,
-                                     .start_requester = host_start,
-                                     .kill_requester = host_kill,
-                                     .enumerate_volumes = host_enumerate,
-                                     .random_bytes = host_random,
-                                     .log = host_log,
-                                     .stopped = host_stopped};
-    world->broker = broker_create(&world->config, &host);
-    assert_non_null(world->broker);
-    broker_set_time(world->broker, world->now_ms, epoch_ms);
+    create_broker(world);
     return world;
 }
 
 struct world *world_new(void)
 {
     return world_new_with(NULL);
+}
+
+void world_crash(struct world *world)
+{
+    broker_destroy(world->broker);
+    while (world->peers_count > 0)
+        remove_peer(world, world->peers[0]);
+    for (size_t i = 0; i < world->requesters_count; i++) {
+        world->requesters[i].is_alive = world->requesters[i].hangs = false;
+        if (world->creator == world->requesters[i].number) /* it cleans up */
+            world->creator = 0;
+    }
+    while (world->operations_count > 0)
+        free(world->operations[--world->operations_count].bytes);
+    world->enumerates = world->has_stopped = false;
+    create_broker(world);
 }
 
 static bool tell_disconnected(struct world *world)
@@ -419,6 +447,7 @@ void world_run(struct world *world)
     bool is_busy = true;
     while (is_busy) {
         is_busy = tell_volumes(world);
+        is_busy |= store_acts(world);
         is_busy |= requesters_act(world);
         is_busy |= tell_disconnected(world);
         for (size_t i = 0; i < world->peers_count; i++)
@@ -459,7 +488,7 @@ static void check_replies(struct peer *peer)
 
 void world_end(struct world *world)
 {
-    world->holds_enumeration = world->holds_requesters = false;
+    world->holds_enumeration = world->holds_requesters = world->holds_store = false;
     world_clear_rules(world);
     INTO_BROKER(broker_stop(world->broker));
     world_run(world);
@@ -481,5 +510,6 @@ void world_end(struct world *world)
         counts.connections + counts.sets + counts.leases + counts.requesters + counts.queue_length, 0);
     assert_int_equal(world_alive(world), 0);
     broker_destroy(world->broker);
+    store_free(world);
     free(world);
 }

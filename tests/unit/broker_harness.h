@@ -20,7 +20,9 @@ enum {
     MAX_FRAMES = 4096,
     MAX_REQUESTERS = 200,
     MAX_CALLS = 8192,
-    MAX_RULES = 16
+    MAX_RULES = 16,
+    MAX_STORED = 64,
+    MAX_COPIES = 64
 };
 
 enum action {
@@ -73,7 +75,8 @@ struct peer {
 };
 
 struct fake_requester {
-    uint64_t id;
+    uint64_t id;     /* the broker's */
+    uint64_t number; /* of all that there were; the same as long as the broker is the first */
     uint32_t process_id;
     uint8_t secret[REQUESTER_SECRET_BYTES];
     struct peer *peer;
@@ -82,6 +85,7 @@ struct fake_requester {
     bool is_killed;
     bool has_dialled;
     bool has_object;
+    uint32_t context;
     bool no_writers;
     uint32_t backup_type;
     PB(Call__MethodCase) last_step; /* of those that change the writers' state */
@@ -92,8 +96,25 @@ struct fake_requester {
     bool hang_ends_by_abort;
     size_t frames_done;
     size_t added;
-    size_t document_bytes; /* put so far */
+    char volumes[MAX_COPIES][64]; /* that were added */
+    size_t document_bytes;        /* put so far */
     bool document_is_whole;
+};
+
+/* A value of the host's store, or an operation on one: bytes NULL deletes. */
+struct stored {
+    char key[64];
+    uint8_t *bytes;
+    size_t size;
+};
+
+/* A snapshot of a persistent context. */
+struct copy {
+    char id[40];
+    char set_id[40];
+    char volume[64];
+    uint32_t attributes;
+    bool is_undeletable;
 };
 
 struct call_record {
@@ -131,7 +152,16 @@ struct world {
     bool wrong_process;
     uint32_t ready_hresult;
     bool is_simulated;
+    /* The store, which outlives the broker. */
+    struct stored stored[MAX_STORED];
+    size_t stored_count;
+    struct stored operations[MAX_STORED]; /* asked for, not done yet */
+    size_t operations_count;
+    bool holds_store;
+    const char *store_failure;
     /* VSS, machine-wide. */
+    struct copy copies[MAX_COPIES];
+    size_t copies_count;
     uint64_t creator;    /* requester that has a set open; 0 = none */
     uint64_t foreign_ms; /* another program holds it until then */
     uint64_t rundown_ms; /* how long a dead creator is remembered */
@@ -181,6 +211,22 @@ const PB(SnapshotReply) * client_snapshot_reply(struct peer *peer, uint32_t id);
 const PB(FinishReply) * client_finish_reply(struct peer *peer, uint32_t id);
 const PB(Status) * client_status(struct peer *peer, uint32_t id);     /* asserts */
 const PB(Progress) * client_progress(struct peer *peer, uint32_t id); /* the last one */
+
+/* The service dies, with its requesters, and is started again. What the store was asked for and has not done
+ * is lost. */
+void world_crash(struct world *world);
+/* What it holds under this key; NULL: nothing that is sound. Valid until the next call. */
+const PB(StoredSet) * world_stored(struct world *world, const char *key);
+/* For world_run: true if one was done. */
+bool store_acts(struct world *world);
+void store_free(struct world *world);
+void host_store_put(void *context, const char *key, const uint8_t *bytes, size_t size);
+void host_store_delete(void *context, const char *key);
+/* VSS_CTX_ALL's view of them, and what DoSnapshotSet and DeleteSnapshots do to them. */
+void copies_made(struct world *world, const struct fake_requester *requester);
+void copies_deleted(struct world *world, const PB(DeleteSnapshotsCall) * call, struct vss_answer *out);
+void copies_queried(struct world *world, struct vss_answer *out);
+struct copy *world_copy(struct world *world, const char *snapshot_id);
 
 /* Requesters. */
 void world_rule(struct world *world, PB(Call__MethodCase) method, unsigned nth, enum action action,

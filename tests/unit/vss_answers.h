@@ -49,6 +49,7 @@ struct vss_answer {
     PB(GetSnapshotPropertiesResult) properties;
     PB(Snapshot) snapshot;
     PB(QueryResult) query;
+    PB(DeleteSnapshotsResult) deleted;
     PB(Provider) provider;
     PB(Provider) * providers[1];
     PB(Snapshot) own, foreign;
