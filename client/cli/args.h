@@ -1,6 +1,6 @@
 /* The command line: which commands there are, which options each takes, and their values.
  *
- * One table says all of it; parsing, checking and the help texts come from that table. Nothing here does
+ * The tables of options.h say all of it; parsing and the help texts come from them. Nothing here does
  * anything: the result is a struct of plain values that point into argv. */
 #ifndef SHADOWPIPE_CLIENT_CLI_ARGS_H
 #define SHADOWPIPE_CLIENT_CLI_ARGS_H
@@ -51,7 +51,7 @@ struct arguments {
     struct string_list required;
     struct string_list excluded;
     struct string_list tolerated;
-    const char *on_unsupported; /* NULL, "fail" or "skip" */
+    uint32_t on_unsupported; /* OnUnsupported of the protocol; so with all that are named like its enums */
     bool include_mounted;
     bool no_writers;
     uint32_t queue_timeout_ms;

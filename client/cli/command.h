@@ -15,7 +15,7 @@ struct session {
     bool answered;     /* a JSON value is out already */
 };
 
-/* Each connects by itself and returns the exit code. */
+/* Each connects by itself and returns the exit code, `run` that of its program. */
 enum outcome command_status(struct session *session);
 enum outcome command_list(struct session *session);
 enum outcome command_snapshot(struct session *session);

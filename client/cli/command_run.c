@@ -10,8 +10,8 @@
 #include "client/cli/json.h"
 #include "client/cli/mapping.h"
 #include "client/cli/terminal.h"
-#include "client/cli/wide.h"
 #include "client/lib/error.h"
+#include "client/lib/wide.h"
 
 enum {
     LOOK_MS = 500,

@@ -6,9 +6,9 @@
 #include <windows.h>
 #include <winioctl.h>
 
-#include "client/cli/wide.h"
-#include "client/cli/wine.h"
 #include "client/lib/error.h"
+#include "client/lib/wide.h"
+#include "client/lib/wine.h"
 
 enum {
     OPEN_WAIT_MS = 5000,

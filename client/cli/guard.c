@@ -8,8 +8,8 @@
 #include "client/cli/places.h"
 #include "client/cli/record.h"
 #include "client/cli/text.h"
-#include "client/cli/wide.h"
 #include "client/lib/error.h"
+#include "client/lib/wide.h"
 
 enum {
     TRIES = 20,

@@ -32,8 +32,7 @@ static void fill_create(const struct arguments *arguments, PB(CreateSnapshot) * 
     create->queue_timeout_ms = arguments->queue_timeout_ms;
     if (arguments->name)
         create->purpose = (char *)arguments->name;
-    if (arguments->on_unsupported && arguments->on_unsupported[0] == 's')
-        create->on_unsupported = PB_VALUE(ON_UNSUPPORTED, ON_UNSUPPORTED_SKIP);
+    create->on_unsupported = (PB(OnUnsupported))arguments->on_unsupported;
     if (arguments->no_writers)
         create->context = PB_VALUE(CONTEXT, CONTEXT_FILE_SHARE_BACKUP);
 }

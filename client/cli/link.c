@@ -9,9 +9,9 @@
 
 #include "client/cli/quote.h"
 #include "client/cli/text.h"
-#include "client/cli/wide.h"
-#include "client/cli/wine.h"
 #include "client/lib/error.h"
+#include "client/lib/wide.h"
+#include "client/lib/wine.h"
 
 enum {
     WINE_WAIT_MS = 10000,

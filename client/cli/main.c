@@ -8,8 +8,8 @@
 #include "client/cli/command.h"
 #include "client/cli/guard.h"
 #include "client/cli/terminal.h"
-#include "client/cli/wide.h"
 #include "client/lib/error.h"
+#include "client/lib/wide.h"
 
 /* The arguments behind the program's name in UTF-8, not expanded: "X:\*" is for the program that gets it. */
 static char **read_arguments(size_t *count)
@@ -77,6 +77,26 @@ static int print_help(const struct arguments *arguments)
     return ok ? OUTCOME_DONE : OUTCOME_FAILED;
 }
 
+/* What carries a command out: with the exit codes of this program, or of the program that it runs. */
+static const struct {
+    enum command_id id;
+    enum outcome (*command)(struct session *session);
+    int (*runner)(struct session *session);
+} carriers[] = {
+    {COMMAND_STATUS, command_status, NULL},     {COMMAND_WRITERS, command_list, NULL},
+    {COMMAND_VOLUMES, command_list, NULL},      {COMMAND_PROVIDERS, command_list, NULL},
+    {COMMAND_SNAPSHOT, command_snapshot, NULL}, {COMMAND_RUN, NULL, command_run},
+};
+
+static int carry_out(struct session *session)
+{
+    for (size_t i = 0; i < ARRAYSIZE(carriers); i++) {
+        if (carriers[i].id == session->arguments->command)
+            return carriers[i].runner ? carriers[i].runner(session) : (int)carriers[i].command(session);
+    }
+    return OUTCOME_FAILED;
+}
+
 static int run_command(const struct arguments *arguments)
 {
     struct session session = {.arguments = arguments, .deadline = UINT64_MAX};
@@ -87,20 +107,7 @@ static int run_command(const struct arguments *arguments)
         terminal_complain("shadowpipe: There is not enough memory.\n");
         return own_failure(arguments->command, OUTCOME_FAILED);
     }
-    int code;
-    switch (arguments->command) {
-    case COMMAND_STATUS:
-        code = (int)command_status(&session);
-        break;
-    case COMMAND_SNAPSHOT:
-        code = (int)command_snapshot(&session);
-        break;
-    case COMMAND_RUN:
-        code = command_run(&session);
-        break;
-    default:
-        code = (int)command_list(&session);
-    }
+    int code = carry_out(&session);
     sp_close(session.client);
     terminal_done();
     return code; /* the cancel object stays: an interrupt may still come */

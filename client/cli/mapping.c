@@ -8,8 +8,9 @@
 #include "client/cli/link.h"
 #include "client/cli/record.h"
 #include "client/cli/terminal.h"
-#include "client/cli/wide.h"
 #include "client/lib/error.h"
+#include "client/lib/token.h"
+#include "client/lib/wide.h"
 
 #define LETTER_MUTEX L"Local\\ShadowpipeLetters"
 
@@ -28,22 +29,6 @@ static bool sweep_place(const char *name, const char *target)
 void mapping_sweep(void)
 {
     record_sweep(sweep_place);
-}
-
-static bool running_as_system(void)
-{
-    union {
-        TOKEN_USER user;
-        BYTE bytes[sizeof(TOKEN_USER) + SECURITY_MAX_SID_SIZE];
-    } info;
-    HANDLE token;
-    DWORD size;
-    if (!OpenProcessToken(GetCurrentProcess(), TOKEN_QUERY, &token))
-        return false;
-    bool is_system = GetTokenInformation(token, TokenUser, &info, sizeof info, &size) &&
-                     IsWellKnownSid(info.user.User.Sid, WinLocalSystemSid);
-    CloseHandle(token);
-    return is_system;
 }
 
 static void item_free(struct mapped *item)
@@ -305,7 +290,7 @@ bool mapping_make(struct mapping *mapping, const PB(SnapshotReply) * reply, cons
         ok = map_one(mapping, arguments->mounts.items[i], true, error);
     if (!ok)
         (void)mapping_undo(mapping);
-    else if (arguments->as.count > 0 && running_as_system())
+    else if (arguments->as.count > 0 && token_user_is_system())
         terminal_note("this runs as SYSTEM, whose drive letters everybody on the machine sees.");
     return ok;
 }

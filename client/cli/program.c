@@ -7,8 +7,8 @@
 
 #include "client/cli/quote.h"
 #include "client/cli/text.h"
-#include "client/cli/wide.h"
 #include "client/lib/error.h"
+#include "client/lib/wide.h"
 
 enum {
     PATH_CHARS = 4096,

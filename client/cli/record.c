@@ -7,7 +7,7 @@
 #include <windows.h>
 
 #include "client/cli/text.h"
-#include "client/cli/wide.h"
+#include "client/lib/wide.h"
 
 /* A letter ends with its logon session at the latest, and this key with the user's last one. */
 #define LETTERS_KEY L"Software\\Shadowpipe\\Letters"

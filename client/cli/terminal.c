@@ -5,8 +5,8 @@
 #include <string.h>
 
 #include "client/cli/display.h"
-#include "client/cli/wide.h"
 #include "client/lib/shadowpipe.h"
+#include "client/lib/wide.h"
 
 enum {
     COLUMNS_MAX = 120,

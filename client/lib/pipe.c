@@ -7,6 +7,8 @@
 #include <sddl.h>
 
 #include "client/lib/error.h"
+#include "client/lib/token.h"
+#include "client/lib/wine.h"
 
 #define PIPE_PREFIX  L"\\\\.\\pipe\\"
 #define SERVICE_NAME L"Shadowpipe"
@@ -17,24 +19,7 @@ enum {
 
 static bool pipes_have_owners(void)
 {
-    HMODULE ntdll = GetModuleHandleW(L"ntdll.dll");
-    return !ntdll || !GetProcAddress(ntdll, "wine_get_version");
-}
-
-static bool token_elevation(TOKEN_ELEVATION_TYPE *type, bool *elevated)
-{
-    HANDLE token;
-    DWORD size;
-    TOKEN_ELEVATION elevation = {0};
-    *type = TokenElevationTypeDefault;
-    *elevated = false;
-    if (!OpenProcessToken(GetCurrentProcess(), TOKEN_QUERY, &token))
-        return false;
-    bool ok = GetTokenInformation(token, TokenElevationType, type, sizeof *type, &size) &&
-              GetTokenInformation(token, TokenElevation, &elevation, sizeof elevation, &size);
-    *elevated = elevation.TokenIsElevated != 0;
-    CloseHandle(token);
-    return ok;
+    return !running_under_wine();
 }
 
 static DWORD pipe_owner(HANDLE pipe, PSID *owner, PSECURITY_DESCRIPTOR *descriptor)
@@ -108,22 +93,6 @@ static bool own_pipes_are_trusted(const struct pipe_name *name)
     return !name->from_environment || (pipe_api.elevation(&type, &elevated) && !elevated);
 }
 
-static bool is_current_user(PSID sid)
-{
-    union {
-        TOKEN_USER user;
-        BYTE bytes[sizeof(TOKEN_USER) + SECURITY_MAX_SID_SIZE];
-    } info;
-    HANDLE token;
-    DWORD size;
-    if (!OpenProcessToken(GetCurrentProcess(), TOKEN_QUERY, &token))
-        return false;
-    bool same =
-        GetTokenInformation(token, TokenUser, &info, sizeof info, &size) && EqualSid(info.user.User.Sid, sid);
-    CloseHandle(token);
-    return same;
-}
-
 static struct sp_error *untrusted(const struct pipe_name *name, PSID owner)
 {
     char *sid = NULL;
@@ -155,7 +124,7 @@ static bool check_owner(HANDLE pipe, const struct pipe_name *name, bool *owner_c
     }
     *owner_checked = owner && (IsWellKnownSid(owner, WinLocalSystemSid) ||
                                IsWellKnownSid(owner, WinBuiltinAdministratorsSid) ||
-                               (own_pipes_are_trusted(name) && is_current_user(owner)));
+                               (own_pipes_are_trusted(name) && token_user_is(owner)));
     if (!*owner_checked)
         error_give(error, untrusted(name, owner));
     LocalFree(descriptor);

@@ -60,7 +60,7 @@ static void run_takes_everything(void **state)
     assert_string_equal(arguments.tolerated.items[0], "VSSA");
     assert_string_equal(arguments.required.items[0], "VSSB");
     assert_string_equal(arguments.excluded.items[0], "VSSC");
-    assert_string_equal(arguments.on_unsupported, "skip");
+    assert_int_equal(arguments.on_unsupported, 2);
     assert_true(arguments.include_mounted);
     assert_int_equal(arguments.queue_timeout_ms, 60000);
     assert_true(codes_contain(&arguments.ok, 3));
@@ -106,7 +106,7 @@ static void wrong_lines_are_named(void **state)
     refuse("status extra", "\"extra\"");
     refuse("status -v C:", "--volume");
     refuse("volumes --components", "--components");
-    refuse("status -- x", "Only \"run\"");
+    refuse("status -- x", "behind --");
     refuse("status --json=yes", "--json takes no value");
     refuse("status --timeout", "--timeout needs a value");
     refuse("status --timeout 0", "--timeout does not take \"0\"");
@@ -122,7 +122,7 @@ static void wrong_lines_are_named(void **state)
     refuse("snapshot -v C: --hold long", "\"long\"");
     refuse("snapshot -v C: --ok-codes 0", "--ok-codes");
     refuse("run -v C: --ok-codes 1,a -- x", "\"1,a\"");
-    refuse("run -v C: --on-unsupported ignore -- x", "\"ignore\"");
+    refuse("run -v C: --on-unsupported ignore -- x", "\"ignore\": write fail or skip");
     refuse("run -v C: --no-writers --tolerate A -- x", "--no-writers");
     refuse("run -v C: --as X: -- x", "\"X:\"");
     refuse("run -v C: --as C:=XY: -- x", "\"C:=XY:\"");

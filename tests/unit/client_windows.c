@@ -13,7 +13,7 @@
 #include "client/cli/mapping.h"
 #include "client/cli/program.h"
 #include "client/cli/record.h"
-#include "client/cli/wide.h"
+#include "client/lib/wide.h"
 #include "client/lib/error.h"
 #include "tests/unit/cmocka_all.h"
 

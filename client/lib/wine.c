@@ -1,10 +1,10 @@
-#include "client/cli/wine.h"
+#include "client/lib/wine.h"
 
 #include <stdlib.h>
 
 #include <windows.h>
 
-#include "client/cli/wide.h"
+#include "client/lib/wide.h"
 
 bool running_under_wine(void)
 {

@@ -1,4 +1,4 @@
-#include "client/cli/wide.h"
+#include "client/lib/wide.h"
 
 #include <stdlib.h>
 

@@ -1,6 +1,6 @@
 /* What Wine has instead of drive letters and links that can be made like Windows's: the system below. */
-#ifndef SHADOWPIPE_CLIENT_CLI_WINE_H
-#define SHADOWPIPE_CLIENT_CLI_WINE_H
+#ifndef SHADOWPIPE_CLIENT_LIB_WINE_H
+#define SHADOWPIPE_CLIENT_LIB_WINE_H
 
 #include <stdbool.h>
 

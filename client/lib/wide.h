@@ -1,7 +1,7 @@
 /* UTF-8 and UTF-16. The results are the caller's to free; NULL without memory. Invalid parts become U+FFFD.
  */
-#ifndef SHADOWPIPE_CLIENT_CLI_WIDE_H
-#define SHADOWPIPE_CLIENT_CLI_WIDE_H
+#ifndef SHADOWPIPE_CLIENT_LIB_WIDE_H
+#define SHADOWPIPE_CLIENT_LIB_WIDE_H
 
 #include <wchar.h>
 
