@@ -10,6 +10,7 @@
 #include "service/broker/session.h"
 #include "service/broker/set.h"
 #include "service/broker/state.h"
+#include "service/broker/watch.h"
 
 enum {
     TICK_MS = 1000,
@@ -52,7 +53,7 @@ struct broker *broker_create(const struct broker_config *config, const struct br
     arena_init(&broker->arena, DECODE_LIMIT_REQUEST_BYTES);
     struct list *heads[] = {&broker->timers,    &broker->connections, &broker->attention, &broker->owners,
                             &broker->queue,     &broker->sets,        &broker->leases,    &broker->requesters,
-                            &broker->resolving, &broker->sessions,    &broker->records};
+                            &broker->resolving, &broker->sessions,    &broker->records,   &broker->watchers};
     for (size_t i = 0; i < sizeof heads / sizeof heads[0]; i++)
         list_init(heads[i]);
     for (size_t i = 0; i < CONNECTION_BUCKETS; i++)
@@ -124,6 +125,7 @@ void broker_settle(struct broker *broker)
             jobs_progress(broker, true);
         }
     }
+    watch_flush(broker);
     if (broker->stopping)
         stop_advance(broker);
 #ifdef SHADOWPIPE_CHECK_INVARIANTS

@@ -164,6 +164,7 @@ bool connection_send(struct connection *connection, const PB(Envelope) * envelop
     if (!frame_encode(&broker->output, envelope, FRAME_LIMIT_REPLY_BYTES))
         return false;
     broker->host.send(broker->host.context, connection->id, broker->output.data, broker->output.size);
+    broker->counters.bytes_sent += broker->output.size;
     if (broker->host.unsent_bytes(broker->host.context, connection->id) >
         broker->config.output_hard_limit_bytes) {
         connection->overflowed = true; /* closed after the event: callers go on using the connection */
@@ -337,6 +338,7 @@ void broker_received(struct broker *broker, uint64_t id, const uint8_t *bytes, s
     if (connection == NULL || connection->state == CONNECTION_CLOSED)
         return;
     broker_begin(broker);
+    broker->counters.bytes_received += size;
     if (connection->state == CONNECTION_NEW)
         connection_close(connection, false); /* nobody vouches for this peer */
     else if (connection->paused)

@@ -14,6 +14,7 @@
 #include "service/broker/service_status.h"
 #include "service/broker/session.h"
 #include "service/broker/state.h"
+#include "service/broker/watch.h"
 
 static void answer_ping(struct connection *connection, const PB(Envelope) * envelope)
 {
@@ -68,6 +69,7 @@ static const struct request_type {
     {PB_BODY(OPEN_SESSION), true, false, session_open},
     {PB_BODY(CALL), true, false, step_call},
     {PB_BODY(CLOSE_SESSION), true, true, step_close},
+    {PB_BODY(WATCH), true, false, watch_begin},
 };
 
 static const struct request_type *find_type(PB(Envelope__BodyCase) request)

@@ -35,6 +35,12 @@ void gate_wait(struct set *set)
     set->broker->is_dirty = true;
 }
 
+static void count_hold(struct broker *broker, uint64_t held_ms)
+{
+    broker->counters.gate_holds++;
+    broker->counters.gate_hold_ms += held_ms;
+}
+
 bool gate_is_held_by(const struct set *set)
 {
     return set->broker->gate.holder == set;
@@ -50,6 +56,7 @@ void gate_leave(struct set *set)
         return;
     if (gate->opened_ms != 0) {
         uint64_t held_ms = broker->now_ms - gate->opened_ms;
+        count_hold(broker, held_ms);
         gate->average_ms = gate->average_ms == 0
                                ? held_ms
                                : (gate->average_ms * (AVERAGE_WEIGHT - 1) + held_ms) / AVERAGE_WEIGHT;
@@ -100,6 +107,7 @@ void gate_session_leave(struct session *session)
     struct broker *broker = session->broker;
     if (broker->gate.session != session)
         return;
+    count_hold(broker, broker->now_ms - broker->gate.opened_ms);
     broker->gate.session = NULL;
     broker->gate.opened_ms = 0;
     timer_stop(&broker->gate.timer);

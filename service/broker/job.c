@@ -38,6 +38,7 @@ void job_fail(struct job *job, PB(Status) * status)
         status = error_no_memory();
     status->attempts = job->attempts;
     broker->counters.snapshots_failed++;
+    counters_failed(&broker->counters, status);
     const struct connection *connection = job->request.connection;
     broker_log(broker, BROKER_LOG_WARNING, "snapshot for %s (\"%s\") failed: %s",
                connection != NULL ? connection->client_name : "a client that has gone", job->wish->purpose,

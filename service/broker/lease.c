@@ -10,6 +10,7 @@
 #include "service/broker/message.h"
 #include "service/broker/set.h"
 #include "service/broker/state.h"
+#include "service/broker/watch.h"
 
 enum {
     ARENA_BYTES = 1024 * 1024
@@ -17,6 +18,8 @@ enum {
 
 static void lease_free(struct lease *lease)
 {
+    if (lease->info != NULL)
+        watch_lease_ended(lease);
     list_remove(&lease->link);
     list_remove(&lease->set_link);
     list_remove(&lease->record_link);
@@ -81,6 +84,7 @@ struct lease *lease_create(struct job *job)
     list_append(&broker->leases, &lease->link);
     list_append(&job->set->leases, &lease->set_link);
     list_append(&lease->connection->leases, &lease->connection_link);
+    watch_lease(lease);
     return lease;
 }
 

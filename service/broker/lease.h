@@ -34,6 +34,7 @@ struct lease {
     struct arena arena;
     PB(LeaseInfo) * info;
     char *lost_reason;
+    bool is_changed; /* for those who watch */
 };
 
 /* A FinishBackup that waits for the set's completion. */

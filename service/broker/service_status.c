@@ -8,14 +8,14 @@
 #include "service/broker/set.h"
 #include "service/broker/state.h"
 
-/* Whom the answer is for: others' jobs are named to it, but not described. */
-struct reader {
-    struct arena *arena;
-    const struct owner *owner;
-    bool sees_all;
-};
+struct status_reader status_reader_of(struct connection *connection)
+{
+    return (struct status_reader){.arena = &connection->broker->arena,
+                                  .owner = connection->owner,
+                                  .sees_all = (connection->caller.rights & RIGHT_BIT_MANAGE) != 0};
+}
 
-static PB(MemberInfo) * make_member(const struct reader *reader, const struct owner *owner,
+static PB(MemberInfo) * make_member(const struct status_reader *reader, const struct owner *owner,
                                     const char *client_name, const char *sid, uint32_t process_id,
                                     const char *purpose, const char *lease_id)
 {
@@ -32,7 +32,7 @@ static PB(MemberInfo) * make_member(const struct reader *reader, const struct ow
     return member;
 }
 
-static bool add_members(const struct reader *reader, const struct set *set, PB(SetInfo) * info)
+static bool add_members(const struct status_reader *reader, const struct set *set, PB(SetInfo) * info)
 {
     size_t most = list_count(&set->members) + list_count(&set->leases);
     info->members = arena_alloc(reader->arena, (most + 1) * sizeof(*info->members));
@@ -62,12 +62,13 @@ static bool add_members(const struct reader *reader, const struct set *set, PB(S
     return true;
 }
 
-static PB(SetInfo) * make_set(const struct reader *reader, struct set *set)
+PB(SetInfo) * service_status_set(const struct status_reader *reader, struct set *set)
 {
     struct broker *broker = set->broker;
     PB(SetInfo) *info = MESSAGE_NEW(reader->arena, set_info);
     if (info == NULL || !add_members(reader, set, info))
         return NULL;
+    info->number = set->number;
     info->set_id = set->set_id;
     info->phase = set->phase;
     info->volumes = arena_alloc(reader->arena, (set->volumes_count + 1) * sizeof *info->volumes);
@@ -81,47 +82,19 @@ static PB(SetInfo) * make_set(const struct reader *reader, struct set *set)
     return info->volumes != NULL ? info : NULL;
 }
 
-static bool add_sets(const struct reader *reader, struct broker *broker, PB(ServiceStatus) * status)
+static bool add_sets(const struct status_reader *reader, struct broker *broker, PB(ServiceStatus) * status)
 {
     status->sets = arena_alloc(reader->arena, (list_count(&broker->sets) + 1) * sizeof(*status->sets));
     if (status->sets == NULL)
         return false;
     LIST_EACH(struct set, set, &broker->sets, link)
     {
-        PB(SetInfo) *info = make_set(reader, set);
+        PB(SetInfo) *info = service_status_set(reader, set);
         if (info == NULL)
             return false;
         status->sets[status->n_sets++] = info;
     }
     return true;
-}
-
-static bool add_counters(const struct reader *reader, const struct broker *broker, PB(ServiceStatus) * status)
-{
-    const struct {
-        const char *name;
-        uint64_t value;
-    } counters[] = {
-        {"connections", broker->counters.connections},
-        {"requests", broker->counters.requests},
-        {"malformed_frames", broker->counters.malformed},
-        {"snapshots_created", broker->counters.snapshots_created},
-        {"snapshots_failed", broker->counters.snapshots_failed},
-        {"attempts_repeated", broker->counters.attempts_repeated},
-        {"requesters_started", broker->counters.requesters_started},
-        {"requesters_killed", broker->counters.requesters_killed},
-    };
-    size_t count = sizeof counters / sizeof counters[0];
-    status->counters = arena_alloc(reader->arena, count * sizeof(*status->counters));
-    for (size_t i = 0; i < count && status->counters != NULL; i++) {
-        PB(Counter) *counter = MESSAGE_NEW(reader->arena, counter);
-        if (counter == NULL)
-            return false;
-        counter->name = text_constant(counters[i].name);
-        counter->value = counters[i].value;
-        status->counters[status->n_counters++] = counter;
-    }
-    return status->counters != NULL;
 }
 
 static void describe_gate(const struct broker *broker, PB(ServiceStatus) * status)
@@ -141,28 +114,38 @@ static void describe_gate(const struct broker *broker, PB(ServiceStatus) * statu
                                             : "a client that has gone");
 }
 
+void service_status_summary(struct broker *broker, PB(ServiceStatus) * status)
+{
+    static const PB(ServiceStatus) none = SHADOWPIPE__V1__SERVICE_STATUS__INIT;
+    struct broker_counts counts;
+    *status = none;
+    status->server_version = text_constant(broker->config.server_version);
+    status->boot_id = broker->boot_id;
+    status->started_ms = broker->started_unix_ms;
+    status->simulated = broker->simulated;
+    status->vss_library = text_constant(broker->config.vss_library);
+    status->stopping = broker->stopping;
+    broker_counts(broker, &counts);
+    status->connections = counts.connections;
+    status->queue_length = counts.queue_length + (uint32_t)list_count(&broker->gate.waiting) +
+                           (uint32_t)list_count(&broker->gate.sessions);
+    status->leases = counts.leases;
+    status->requesters = counts.requesters;
+    describe_gate(broker, status);
+}
+
+bool service_status_fill(struct broker *broker, const struct status_reader *reader,
+                         PB(ServiceStatus) * status)
+{
+    service_status_summary(broker, status);
+    return add_sets(reader, broker, status) && counters_report(&broker->counters, reader->arena, status);
+}
+
 void service_status_answer(struct connection *connection, const PB(Envelope) * envelope)
 {
-    struct broker *broker = connection->broker;
-    struct reader reader = {.arena = &broker->arena,
-                            .owner = connection->owner,
-                            .sees_all = (connection->caller.rights & RIGHT_BIT_MANAGE) != 0};
-    PB(ServiceStatus) status = SHADOWPIPE__V1__SERVICE_STATUS__INIT;
-    status.server_version = text_constant(broker->config.server_version);
-    status.boot_id = broker->boot_id;
-    status.started_ms = broker->started_unix_ms;
-    status.simulated = broker->simulated;
-    status.vss_library = text_constant(broker->config.vss_library);
-    status.stopping = broker->stopping;
-    struct broker_counts counts;
-    broker_counts(broker, &counts);
-    status.connections = counts.connections;
-    status.queue_length = counts.queue_length + (uint32_t)list_count(&broker->gate.waiting) +
-                          (uint32_t)list_count(&broker->gate.sessions);
-    status.leases = counts.leases;
-    status.requesters = counts.requesters;
-    describe_gate(broker, &status);
-    if (!add_sets(&reader, broker, &status) || !add_counters(&reader, broker, &status)) {
+    struct status_reader reader = status_reader_of(connection);
+    PB(ServiceStatus) status;
+    if (!service_status_fill(connection->broker, &reader, &status)) {
         fail_now(connection, envelope->id, NULL);
         return;
     }

@@ -11,6 +11,7 @@
 #include "service/broker/log.h"
 #include "service/broker/message.h"
 #include "service/broker/state.h"
+#include "service/broker/watch.h"
 #include "service/broker/writers.h"
 
 enum {
@@ -68,6 +69,7 @@ void set_enter_phase(struct set *set, PB(Phase) phase)
         set->times[set->times_count++] = (struct phase_time){set->phase, set->phase_ms, broker->now_ms};
     set->phase = phase;
     set->phase_ms = broker->now_ms;
+    watch_set(set);
     LIST_EACH(struct job, job, &set->members, link)
     job_progress(job);
 }
@@ -227,6 +229,11 @@ void set_gate_granted(struct set *set)
 {
     assert(set->stage == SET_AT_GATE);
     set->stage = SET_CREATING;
+    LIST_EACH(struct job, job, &set->members, link)
+    {
+        set->broker->counters.gate_waits++;
+        set->broker->counters.gate_wait_ms += set->broker->now_ms - job->request.arrived_ms;
+    }
     set->retry_ms = set->broker->config.in_progress_retry_ms;
     set_run(set, set_steps_create);
 }
@@ -266,6 +273,8 @@ static void note_progress(struct set *set, PB(Call__MethodCase) method, const PB
     switch (method) {
     case PB_METHOD(DO_SNAPSHOT_SET):
         set->created = true;
+        set->broker->counters.sets_created++;
+        set->broker->counters.set_members += list_count(&set->members);
         set->created_unix_ms = set->broker->unix_ms;
         break;
     case PB_METHOD(BACKUP_COMPLETE):
@@ -286,8 +295,11 @@ static void on_replied(void *subject, PB(Call__MethodCase) method, size_t index,
 {
     struct set *set = subject;
     note_progress(set, method, reply);
-    if (method == PB_METHOD(DO_SNAPSHOT_SET))
+    if (method == PB_METHOD(DO_SNAPSHOT_SET)) {
+        set->broker->counters.freezes++;
+        set->broker->counters.freeze_ms += set->broker->now_ms - set->freeze_ms;
         set_answer_leaving(set);
+    }
     if (set_is_ending(set))
         set_end_replied(set, method, index, reply);
     else
@@ -377,6 +389,7 @@ static struct set *set_new(struct broker *broker)
     if (set == NULL)
         return NULL;
     set->broker = broker;
+    set->number = ++broker->last_set_number;
     set->started_ms = broker->now_ms;
     list_init(&set->gate_link);
     list_init(&set->members);
@@ -393,6 +406,8 @@ static void set_free(struct set *set)
 {
     assert(list_is_empty(&set->leases) && list_is_empty(&set->finishes) && set->requester == NULL);
     gate_leave(set);
+    set->phase = PB_PHASE(ENDED);
+    watch_set_ended(set);
     list_remove(&set->link);
     timer_stop(&set->timer);
     timer_stop(&set->complete_timer);

@@ -63,6 +63,8 @@ struct set {
     struct sequence sequence;
     struct arena arena; /* of this attempt */
     enum set_stage stage;
+    uint64_t number; /* for those who watch */
+    bool is_changed;
     struct list members; /* jobs; each sees its own volumes */
     struct list leases;
     struct list finishes; /* FinishBackup requests that wait for the completion */
@@ -92,6 +94,8 @@ struct set {
     struct writer_list writers;        /* who they are, by their metadata */
     struct writer_list statuses;       /* the latest */
     PB(Call__MethodCase) status_after; /* the call that they follow */
+
+    uint64_t freeze_ms; /* when DoSnapshotSet was sent */
 
     struct timer timer; /* the next try of StartSnapshotSet, or the end of a wait while ending */
     struct timer complete_timer;

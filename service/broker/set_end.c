@@ -12,6 +12,7 @@
 #include "service/broker/message.h"
 #include "service/broker/set.h"
 #include "service/broker/state.h"
+#include "service/broker/watch.h"
 
 bool set_owes_completion(const struct set *set)
 {
@@ -200,6 +201,7 @@ void set_end_completion_failed(struct set *set, PB(Status) * status)
 
 void set_member_left(struct set *set)
 {
+    watch_set(set);
     if (set_is_ending(set) || set_is_wanted(set))
         return;
     /* Writers are frozen or were: what follows is short, and then owed to them. */

@@ -253,7 +253,9 @@ static void note_freeze(void *subject, size_t index, ProtobufCMessage *parameter
 {
     (void)index;
     (void)parameters;
-    ((struct set *)subject)->freeze_begun = true;
+    struct set *set = subject;
+    set->freeze_begun = true;
+    set->freeze_ms = set->broker->now_ms;
 }
 
 static void fill_properties(void *subject, size_t index, ProtobufCMessage *parameters)

@@ -4,6 +4,7 @@
 
 #include "service/broker/broker.h"
 #include "service/broker/connection.h"
+#include "service/broker/counters.h"
 #include "service/broker/gate.h"
 #include "service/broker/inventory.h"
 #include "service/broker/lane.h"
@@ -12,17 +13,6 @@
 #include "service/broker/rights.h"
 #include "service/broker/session.h"
 #include "service/broker/volumes.h"
-
-struct counters {
-    uint64_t connections;
-    uint64_t requests;
-    uint64_t malformed;
-    uint64_t snapshots_created;
-    uint64_t snapshots_failed;
-    uint64_t attempts_repeated;
-    uint64_t requesters_started;
-    uint64_t requesters_killed;
-};
 
 struct broker {
     struct broker_config config;
@@ -51,6 +41,7 @@ struct broker {
     uint64_t documents_bytes; /* of all connections */
     struct list leases;
     struct list records;
+    struct list watchers;
     struct list requesters;
     struct gate gate;
     struct lane lane;
@@ -58,6 +49,7 @@ struct broker {
     struct inventory inventories[INVENTORY_KINDS];
     struct timer tick; /* Progress for those who wait */
     uint64_t last_requester_id;
+    uint64_t last_set_number;
 
     bool stopping;
     bool has_stopped;

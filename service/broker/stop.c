@@ -5,6 +5,7 @@
 #include "service/broker/session.h"
 #include "service/broker/set.h"
 #include "service/broker/state.h"
+#include "service/broker/watch.h"
 
 enum {
     FLUSH_MS = 5000,
@@ -80,6 +81,7 @@ static void flush(struct broker *broker)
 {
     broker->is_flushing = true;
     timer_set(broker, &broker->stop_flush_timer, FLUSH_MS);
+    watch_stop(broker);
     LIST_EACH(struct connection, connection, &broker->connections, link)
     connection_close(connection, true);
 }

@@ -13,7 +13,16 @@ struct world world;
 static bool is_final(const PB(Envelope) * envelope)
 {
     bool has_more = envelope->body_case == PB_BODY(DOCUMENT_CHUNK) && !envelope->document_chunk->last;
-    return envelope->body_case != PB_BODY(PROGRESS) && envelope->body_case != PB_BODY(WRITER) && !has_more;
+    switch (envelope->body_case) {
+    case PB_BODY(PROGRESS):
+    case PB_BODY(WRITER):
+    case PB_BODY(WATCH_EVENT):
+    case PB_BODY(LEASE_EVENT):
+    case PB_BODY(SELECTED_COMPONENT):
+        return false;
+    default:
+        return !has_more;
+    }
 }
 
 static void client_got(struct peer *peer, const PB(Envelope) * envelope)

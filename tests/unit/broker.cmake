@@ -1,8 +1,18 @@
 # Tests of the broker: programs over a harness with virtual time, a host, clients and requesters.
 add_library(broker_harness STATIC broker_harness.c broker_fakes.c broker_store.c vss_answers.c)
 target_link_libraries(broker_harness PUBLIC shadowpipe_broker shadowpipe_proto cmocka::cmocka)
-foreach(name IN ITEMS broker_jobs broker_faults broker_wire broker_volumes broker_lists broker_queue broker_sessions
-        broker_rights broker_persistent)
+foreach(name IN ITEMS
+    broker_faults
+    broker_jobs
+    broker_lists
+    broker_persistent
+    broker_queue
+    broker_rights
+    broker_sessions
+    broker_volumes
+    broker_watch
+    broker_wire
+    )
   shadowpipe_add_unit_test(${name} SOURCES ${name}.c LIBRARIES broker_harness)
 endforeach()
 shadowpipe_add_unit_test(broker_memory SOURCES broker_memory.c LIBRARIES broker_harness WRAP malloc calloc realloc)

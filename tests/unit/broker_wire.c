@@ -362,12 +362,12 @@ static void test_unimplemented(void **state)
     (void)state;
     struct world *world = world_new();
     struct peer *peer = client_connect(world, NULL, ALL_RIGHTS);
-    PB(Watch) watch = SHADOWPIPE__V1__WATCH__INIT;
-    PB(Envelope) envelope = ENVELOPE_OF(WATCH, watch, &watch);
+    PB(History) history = SHADOWPIPE__V1__HISTORY__INIT;
+    PB(Envelope) envelope = ENVELOPE_OF(HISTORY, history, &history);
     uint32_t id = client_send(world, peer, &envelope);
     world_run(world);
     assert_int_equal(client_status(peer, id)->code, PB_CODE(UNIMPLEMENTED));
-    assert_non_null(strstr(client_status(peer, id)->message, "Watch"));
+    assert_non_null(strstr(client_status(peer, id)->message, "History"));
     id = ping(world, peer, "");
     world_run(world);
     assert_non_null(client_final(peer, id));
