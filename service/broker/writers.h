@@ -1,19 +1,16 @@
 /* What the broker knows about VSS writers, and how it judges their state.
  *
  * A failed writer fails the job unless the job tolerates it. Writers are named by class id, instance id or
- * name. Which Windows service hosts a writer is a table: VSS does not say. */
+ * name. */
 #ifndef SHADOWPIPE_BROKER_WRITERS_H
 #define SHADOWPIPE_BROKER_WRITERS_H
 
 #include "proto/decode.h"
 #include "proto/wire.h"
+#include "proto/writers.h"
 
 struct broker;
 
-/* The class id of a well-known writer's name; NULL for others. */
-const char *writer_known_class(const char *name);
-/* The Windows service that hosts the writer; "" where unknown. */
-const char *writer_host_service(const char *class_id);
 bool writer_is_named(const PB(WriterStatus) * writer, const char *name_or_id);
 bool writer_is_in(const PB(WriterStatus) * writer, char *const *names, size_t count);
 bool text_is_guid(const char *text);
