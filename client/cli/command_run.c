@@ -4,28 +4,23 @@
 
 #include <windows.h>
 
-#include "client/cli/child.h"
 #include "client/cli/display.h"
 #include "client/cli/job.h"
 #include "client/cli/json.h"
 #include "client/cli/mapping.h"
+#include "client/cli/runner.h"
 #include "client/cli/terminal.h"
 #include "client/lib/error.h"
 #include "client/lib/wide.h"
 
 enum {
-    LOOK_MS = 500,
     FULL_PATH_CHARS = 4096
 };
 
-/* How the program ended. */
-struct result {
-    bool ran;
-    uint32_t exit_code;
-    bool succeeded; /* by --ok-codes and --warn-codes */
-    bool warned;
-    bool lost; /* the service was gone before the program had ended */
-};
+static const struct runner runner = {
+    .what = "backup",
+    .lost = "shadowpipe: The service ended the connection: the snapshot is gone, and what the "
+            "program still reads fails.\n"};
 
 static bool full_path(const char *path, struct text *full)
 {
@@ -91,42 +86,10 @@ static char **translate(const struct arguments *arguments, const struct places *
     return translated;
 }
 
-static void set_variable(void *context, const char *name, const char *value)
-{
-    bool *ok = context;
-    wchar_t *wide_name = wide_from_utf8(name);
-    wchar_t *wide_value = value ? wide_from_utf8(value) : NULL;
-    if (!wide_name || (value && !wide_value) || !SetEnvironmentVariableW(wide_name, wide_value))
-        *ok = false;
-    free(wide_name);
-    free(wide_value);
-}
-
-/* What an outer `run` has set must not be taken for this one's. SHADOWPIPE_PIPE stays. */
-static bool clear_old_variables(void)
-{
-    wchar_t *all = GetEnvironmentStringsW();
-    bool ok = all != NULL;
-    for (const wchar_t *at = all; at && *at; at += wcslen(at) + 1) {
-        char *variable = utf8_from_wide(at);
-        char *equals = variable ? strchr(variable, '=') : NULL;
-        if (equals) {
-            *equals = 0;
-            if (starts_ignoring_case(variable, "SHADOWPIPE_") &&
-                !equal_ignoring_case(variable, "SHADOWPIPE_PIPE"))
-                set_variable(&ok, variable, NULL);
-        }
-        free(variable);
-    }
-    if (all)
-        FreeEnvironmentStringsW(all);
-    return ok;
-}
-
 static bool set_environment(const struct places *places, struct sp_error **error)
 {
-    bool ok = clear_old_variables();
-    if (!places_environment(places, set_variable, &ok) || !ok) {
+    bool ok = runner_clear_variables();
+    if (!places_environment(places, runner_set_variable, &ok) || !ok) {
         error_give(error,
                    error_create(SP_INTERNAL, "WIN32", "", "The environment of the program cannot be set."));
         return false;
@@ -134,65 +97,13 @@ static bool set_environment(const struct places *places, struct sp_error **error
     return true;
 }
 
-/* ---- running ---- */
-
-static void wait_for_program(struct session *session, const struct child *child, struct result *result)
-{
-    while (!child_wait(child, LOOK_MS, &result->exit_code)) {
-        if (!result->lost && sp_wait_closed(session->client, 0)) {
-            result->lost = true;
-            terminal_complain(
-                "shadowpipe: The service ended the connection: the snapshot is gone, and what the "
-                "program still reads fails.\n");
-        }
-    }
-    result->ran = true;
-}
-
-static void judge(const struct arguments *arguments, bool is_robocopy, struct result *result)
-{
-    static const struct code_list zero = {.ranges = {{0, 0}}, .count = 1};
-    static const struct code_list robocopy = {.ranges = {{0, 7}}, .count = 1};
-    const struct code_list *ok = arguments->ok_codes ? &arguments->ok : is_robocopy ? &robocopy : &zero;
-    result->warned = codes_contain(&arguments->warn, result->exit_code);
-    result->succeeded = result->warned || codes_contain(ok, result->exit_code);
-    bool interrupted = WaitForSingleObject(terminal_interrupted(), 0) == WAIT_OBJECT_0;
-    if (interrupted)
-        result->succeeded = false;
-    if (!result->succeeded)
-        terminal_note("the program %s with code %lu: the backup counts as failed.",
-                      interrupted ? "was interrupted and ended" : "ended", (unsigned long)result->exit_code);
-    else if (result->warned)
-        terminal_note("Warning: the program ended with code %lu.", (unsigned long)result->exit_code);
-}
-
-/* An interrupt that came when there was no call to cancel, or too late for it. */
-static bool not_interrupted(struct sp_error **error)
-{
-    if (WaitForSingleObject(terminal_interrupted(), 0) != WAIT_OBJECT_0)
-        return true;
-    error_give(error, error_create(SP_CANCELLED, "CANCELLED", "",
-                                   "The command was interrupted before the program had started."));
-    return false;
-}
-
 static bool run_program(struct session *session, const struct places *places, struct result *result,
                         struct sp_error **error)
 {
     const struct arguments *arguments = session->arguments;
-    struct program program = {0};
-    struct child child;
     char **translated = translate(arguments, places, error);
     bool ok = translated && set_environment(places, error) &&
-              program_prepare(&program, translated, arguments->program_count, error) &&
-              not_interrupted(error) && child_start(&child, &program, arguments->json, error);
-    if (ok) {
-        terminal_leave_interrupts_to_child();
-        wait_for_program(session, &child, result);
-        child_free(&child);
-        judge(arguments, program.is_robocopy, result);
-    }
-    program_free(&program);
+              runner_run(&runner, session, translated, arguments->program_count, result, error);
     free_arguments(translated, arguments->program_count);
     return ok;
 }
@@ -207,9 +118,9 @@ static void answer(struct session *session, const PB(SnapshotReply) * reply, con
         return;
     text_add(&json, "{\"snapshot\":");
     (void)json_add_message(&json, &reply->base);
-    text_format(&json, ",\"command\":{\"exitCode\":%lu,\"succeeded\":%s,\"warned\":%s},\"finish\":",
-                (unsigned long)result->exit_code, result->succeeded ? "true" : "false",
-                result->warned ? "true" : "false");
+    text_add(&json, ",\"command\":");
+    runner_add_json(&json, result);
+    text_add(&json, ",\"finish\":");
     (void)json_add_message(&json, &finish->base);
     text_add(&json, "}\n");
     (void)session_answer(session, NULL, &json);
@@ -241,7 +152,7 @@ static int run_on(struct session *session, const PB(SnapshotReply) * reply)
         terminal_complain(text_string(&text));
         text_free(&text);
     }
-    if (!not_interrupted(&error) || !mapping_make(&mapping, reply, session->arguments, &error)) {
+    if (!runner_not_interrupted(&error) || !mapping_make(&mapping, reply, session->arguments, &error)) {
         outcome = session_fail(session, error);
     } else {
         if (!run_program(session, &mapping.places, &result, &error))
@@ -260,15 +171,9 @@ static int run_on(struct session *session, const PB(SnapshotReply) * reply)
 /* What would fail after the snapshot anyway: nothing has to be frozen for it. */
 static bool check_before(const struct arguments *arguments, struct sp_error **error)
 {
-    struct program program;
     if (!mapping_check(arguments, error))
         return false;
-    if (starts_ignoring_case(arguments->program[0], "snap:"))
-        return true;
-    bool found = program_prepare(&program, arguments->program, 1, error);
-    if (found)
-        program_free(&program);
-    return found;
+    return starts_ignoring_case(arguments->program[0], "snap:") || runner_finds(arguments->program, error);
 }
 
 int command_run(struct session *session)
