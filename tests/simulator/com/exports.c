@@ -5,8 +5,10 @@
 #define INITGUID
 #include "backup.h"
 #include "engine/administration.h"
+#include "engine/copies.h"
 #include "engine/document.h"
 #include "engine/store.h"
+#include "management.h"
 #include "metadata.h"
 #include "properties.h"
 
@@ -56,11 +58,11 @@ void APIENTRY VssFreeSnapshotPropertiesInternal(VSS_SNAPSHOT_PROP *prop)
 
 HRESULT APIENTRY GetProviderMgmtInterfaceInternal(VSS_ID provider, IID interface_id, IUnknown **out)
 {
-    (void)provider, (void)interface_id;
     if (!out)
         return E_INVALIDARG;
     *out = NULL;
-    return E_NOTIMPL;
+    return IsEqualGUID(&provider, &copies_provider) ? management_create(&interface_id, out)
+                                                    : VSS_E_PROVIDER_NOT_REGISTERED;
 }
 
 HRESULT APIENTRY ShouldBlockRevertInternal(LPCWSTR volume, boolean *block)

@@ -6,6 +6,30 @@
 #include <vsserror.h>
 #include <wchar.h>
 
+void accidents_exit(unsigned object, const wchar_t *where)
+{
+    store_log(object, L"scenario", L"exit in %ls", where);
+    TerminateProcess(GetCurrentProcess(), 3);
+}
+
+HRESULT accidents_enter(const struct scenario *scenario, unsigned object, const wchar_t *method,
+                        struct fault *fault)
+{
+    *fault = scenario_fault(scenario, method);
+    unsigned long delay = fault->delay_ms;
+    if (delay)
+        store_log(object, L"scenario", L"delay in %ls", method);
+    else
+        delay = scenario_number(scenario, L"timing", L"sync", 0);
+    /* Not session_pause(): only an operation resets that event, and a call made after a cancelled one would
+     * not pause at all. */
+    if (delay)
+        Sleep(delay);
+    if (fault->exit == FAULT_EXIT_CALL)
+        accidents_exit(object, method);
+    return fault->result;
+}
+
 BOOL foreign_holds_set(const struct scenario *scenario)
 {
     unsigned long long hold = scenario_number(scenario, L"machine", L"foreign_hold_ms", 0);
@@ -27,43 +51,6 @@ BOOL foreign_holds_set(const struct scenario *scenario)
     free(record);
     store_unlock();
     return now - since < hold;
-}
-
-struct oldest {
-    const wchar_t *volume;
-    unsigned long count;
-    struct copy_info first;
-};
-
-static BOOL visit_oldest(const struct copy_info *info, void *context)
-{
-    struct oldest *oldest = context;
-    if (_wcsicmp(info->volume, oldest->volume) == 0 && oldest->count++ == 0)
-        oldest->first = *info;
-    return TRUE;
-}
-
-static HRESULT make_room(const struct volume *volume, unsigned long room)
-{
-    if (room == 0)
-        return VSS_E_INSUFFICIENT_STORAGE;
-    for (;;) {
-        struct oldest oldest = {.volume = volume->name};
-        copies_visit(visit_oldest, &oldest);
-        if (oldest.count < room)
-            return S_OK;
-        store_log(0, L"scenario", L"no room for copy %u any more", oldest.first.number);
-        copies_delete(&oldest.first, 1);
-    }
-}
-
-HRESULT storage_make_room(const struct scenario *scenario, const struct volume *volumes, unsigned count)
-{
-    unsigned long room = scenario_number(scenario, L"volumes", L"storage_copies", MAXDWORD);
-    HRESULT hr = S_OK;
-    for (unsigned i = 0; i < count && room != MAXDWORD && SUCCEEDED(hr); i++)
-        hr = make_room(&volumes[i], room);
-    return hr;
 }
 
 struct vanishing {

@@ -30,6 +30,7 @@ static const struct {
      L"sync;pre_restore;post_restore"},
     {L"volumes",
      L"unsupported;undeletable;max_snapshots;max_client_accessible;max_volumes;storage_copies;vanish_ms"},
+    {L"storage:", L"on;maximum;allocated;used;copy"},
     {L"method:", L"result;async_result;call;count;delay;exit"},
     {L"writer:",
      L"absent;fail_at;failure;application_failure;application_message;hang_at;hang;timeout_ms;hook;class;"

@@ -1,5 +1,6 @@
 /* A session's life: opening, calls, operations, abort, closing. */
 #include "session.h"
+#include "accidents.h"
 #include "store.h"
 
 #include <objbase.h>
@@ -164,26 +165,9 @@ void session_close(struct session *session)
     session_drop(session);
 }
 
-static void exit_process(const struct session *session, const wchar_t *where)
-{
-    store_log(session->object.number, L"scenario", L"exit in %ls", where);
-    TerminateProcess(GetCurrentProcess(), 3);
-}
-
 HRESULT session_enter(struct session *session, const wchar_t *method, struct fault *fault)
 {
-    *fault = scenario_fault(session->scenario, method);
-    unsigned long delay = fault->delay_ms;
-    if (delay)
-        store_log(session->object.number, L"scenario", L"delay in %ls", method);
-    else
-        delay = scenario_number(session->scenario, L"timing", L"sync", 0);
-    /* Only an operation resets the event: a call made after a cancelled one would not pause at all. */
-    if (delay)
-        Sleep(delay);
-    if (fault->exit == FAULT_EXIT_CALL)
-        exit_process(session, method);
-    return fault->result;
+    return accidents_enter(session->scenario, session->object.number, method, fault);
 }
 
 HRESULT session_leave(struct session *session, const wchar_t *method, HRESULT hr)
@@ -302,7 +286,7 @@ static HRESULT gather_status(struct session *session)
 static HRESULT perform(struct session *session, enum operation operation)
 {
     if (session->async_exit)
-        exit_process(session, operation_names[operation]);
+        accidents_exit(session->object.number, operation_names[operation]);
     if (operation == OPERATION_SNAPSHOT)
         return snapshot_run(session);
     if (session->async_fault != S_OK)

@@ -1,6 +1,7 @@
 /* DoSnapshotSet from the inside: PrepareSnapshot, Freeze, the copies, Thaw, PostSnapshot. */
 #include "session.h"
 #include "accidents.h"
+#include "storage.h"
 #include "store.h"
 
 #include <stdlib.h>

@@ -13,10 +13,14 @@ int wmain(int argc, wchar_t **argv)
     }
     if (argc == 3 && wcscmp(argv[1], L"--child") == 0)
         return child_main(argv[2]);
+    static char pattern[100]; /* of the tests to run: * and ? */
+    if (argc == 2 && snprintf(pattern, sizeof pattern, "%ls", argv[1]) > 0)
+        cmocka_set_test_filter(pattern);
     cmocka_set_message_output(CM_OUTPUT_TAP);
     int failed = run_abi_tests() + run_sequence_tests() + run_async_tests() + run_writer_tests() +
                  run_hook_tests() + run_snapshot_tests() + run_machine_tests() + run_component_tests() +
-                 run_restore_tests() + run_administration_tests() + run_slot_tests() + run_accident_tests();
+                 run_restore_tests() + run_administration_tests() + run_slot_tests() + run_accident_tests() +
+                 run_storage_tests();
     if (!machine_close()) {
         fputs("the test's volumes cannot be removed\n", stderr);
         return 1;

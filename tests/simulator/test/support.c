@@ -141,7 +141,9 @@ static BOOL load(void)
     FARPROC block = GetProcAddress(machine.library, "ShouldBlockRevertInternal");
     memcpy(&machine.create_metadata, &metadata, sizeof metadata);
     memcpy(&machine.should_block_revert, &block, sizeof block);
-    return create && present && release && metadata && block;
+    FARPROC management = GetProcAddress(machine.library, "GetProviderMgmtInterface");
+    memcpy(&machine.management, &management, sizeof management);
+    return create && present && release && metadata && block && management;
 }
 
 BOOL machine_open(void)

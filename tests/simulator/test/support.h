@@ -26,6 +26,7 @@ struct machine {
     void(STDAPICALLTYPE *free_properties)(VSS_SNAPSHOT_PROP *);
     HRESULT(STDAPICALLTYPE *create_metadata)(BSTR, IVssExamineWriterMetadata **);
     HRESULT(STDAPICALLTYPE *should_block_revert)(LPCWSTR, boolean *);
+    HRESULT(STDAPICALLTYPE *management)(VSS_ID, IID, IUnknown **);
     wchar_t volumes[2][8];
     wchar_t store[MAX_PATH];
 };
@@ -122,6 +123,7 @@ int run_restore_tests(void);
 int run_administration_tests(void);
 int run_slot_tests(void);
 int run_accident_tests(void);
+int run_storage_tests(void);
 
 /* A writer of the scenario, "Ledger", with a component "Books" (files) and one "Journal" (database), and the
  * id of its instance; for backups by component. */
