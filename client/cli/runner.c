@@ -7,8 +7,8 @@
 
 #include "client/cli/child.h"
 #include "client/cli/terminal.h"
-#include "client/cli/wide.h"
 #include "client/lib/error.h"
+#include "client/lib/wide.h"
 
 enum {
     LOOK_MS = 500
