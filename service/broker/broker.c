@@ -32,11 +32,12 @@ void broker_log(struct broker *broker, enum broker_log_level level, const char *
     broker->host.log(broker->host.context, level, text);
 }
 
-/* Progress once a second, as long as somebody waits for a snapshot. */
+/* Progress once a second, as long as somebody waits for something to be done. */
 static void on_tick(struct broker *broker, struct timer *timer)
 {
     jobs_progress(broker, false);
-    bool is_needed = !list_is_empty(&broker->queue);
+    operations_progress(broker);
+    bool is_needed = !list_is_empty(&broker->queue) || operations_wait(broker);
     LIST_EACH(struct set, set, &broker->sets, link)
     is_needed |= !list_is_empty(&set->members);
     if (is_needed)
@@ -53,7 +54,8 @@ struct broker *broker_create(const struct broker_config *config, const struct br
     arena_init(&broker->arena, DECODE_LIMIT_REQUEST_BYTES);
     struct list *heads[] = {&broker->timers,    &broker->connections, &broker->attention, &broker->owners,
                             &broker->queue,     &broker->sets,        &broker->leases,    &broker->requesters,
-                            &broker->resolving, &broker->sessions,    &broker->records,   &broker->watchers};
+                            &broker->resolving, &broker->sessions,    &broker->records,   &broker->watchers,
+                            &broker->operations};
     for (size_t i = 0; i < sizeof heads / sizeof heads[0]; i++)
         list_init(heads[i]);
     for (size_t i = 0; i < CONNECTION_BUCKETS; i++)
@@ -79,6 +81,7 @@ void broker_destroy(struct broker *broker)
     leases_free(broker);
     sets_free(broker);
     sessions_free(broker);
+    operations_free(broker);
     records_free(broker);
     inventories_free(broker);
     requesters_free(broker);

@@ -66,14 +66,6 @@ struct host_volume {
     uint32_t drive_type; /* GetDriveType's value */
 };
 
-/* How the host itself fares, for ServiceStatus. */
-struct host_load {
-    uint64_t events;      /* handled by the loop */
-    uint64_t slow_events; /* that kept all others waiting for more than 5 ms */
-    uint64_t longest_us;
-    uint64_t memory_bytes; /* of the process, committed */
-};
-
 /* What the broker asks of its host. Every function returns at once, never calls back into the broker,
  * and copies what it is given. */
 struct broker_host {
@@ -100,7 +92,6 @@ struct broker_host {
     void (*store_delete)(void *context, const char *key);
     void (*random_bytes)(void *context, uint8_t *bytes, size_t size);
     void (*log)(void *context, enum broker_log_level level, const char *text);
-    void (*load)(void *context, struct host_load *load); /* may be NULL */
     /* After broker_stop: nothing is left to wait for. */
     void (*stopped)(void *context);
 };
@@ -108,7 +99,8 @@ struct broker_host {
 struct broker_config {
     const char *server_version;
     const char *os_build;
-    const char *vss_library; /* "" = the system's vssapi.dll */
+    const char *vss_library;  /* "" = the system's vssapi.dll */
+    const char *machine_name; /* with its domain where it has one; NULL = not known */
     /* Limits of number. */
     uint32_t max_connections;           /* 256 */
     uint32_t max_connections_per_owner; /* 64 */

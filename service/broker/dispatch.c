@@ -9,6 +9,7 @@
 #include "service/broker/lease.h"
 #include "service/broker/log.h"
 #include "service/broker/message.h"
+#include "service/broker/operation.h"
 #include "service/broker/request.h"
 #include "service/broker/rights.h"
 #include "service/broker/service_status.h"
@@ -63,6 +64,13 @@ static const struct request_type {
     {PB_BODY(LIST_VOLUMES), true, false, inventory_list_volumes},
     {PB_BODY(LIST_PROVIDERS), true, false, inventory_list_providers},
     {PB_BODY(CREATE_SNAPSHOT), true, false, job_create},
+    {PB_BODY(LIST_SNAPSHOTS), true, false, snapshots_list},
+    {PB_BODY(DELETE_SNAPSHOTS), true, false, deletion_begin},
+    {PB_BODY(EXPOSE), true, false, administration_expose},
+    {PB_BODY(UNEXPOSE), true, false, administration_unexpose},
+    {PB_BODY(BREAK_SET), true, false, administration_break},
+    {PB_BODY(IMPORT_SET), true, false, administration_import},
+    {PB_BODY(REVERT_VOLUME), true, false, administration_revert},
     {PB_BODY(FINISH_BACKUP), true, true, lease_finish},
     {PB_BODY(PUT_DOCUMENT), false, false, document_put},
     {PB_BODY(READ_DOCUMENT), true, false, step_read_document},

@@ -6,6 +6,7 @@
 #include "service/broker/error.h"
 #include "service/broker/message.h"
 #include "service/broker/request.h"
+#include "service/broker/requester.h"
 #include "service/broker/state.h"
 
 enum {
@@ -168,4 +169,25 @@ void document_put(struct connection *connection, const PB(Envelope) * envelope)
     reply.received_bytes = document->size;
     PB(Envelope) answer = ENVELOPE(PUT_DOCUMENT_REPLY, .put_document_reply = &reply);
     reply_now(connection, envelope->id, &answer);
+}
+
+bool document_send(struct requester *requester, const struct document *document, uint64_t *sent,
+                   uint32_t limit_ms)
+{
+    PB(DocumentChunk) chunk = SHADOWPIPE__V1__DOCUMENT_CHUNK__INIT;
+    PB(PutDocument) put = SHADOWPIPE__V1__PUT_DOCUMENT__INIT;
+    uint64_t left = document->size - *sent;
+    chunk.offset = *sent;
+    chunk.total_bytes = document->total;
+    chunk.data.data = document->data + *sent;
+    chunk.data.len = left < DOCUMENT_CHUNK_BYTES ? (size_t)left : DOCUMENT_CHUNK_BYTES;
+    chunk.last = chunk.data.len == left;
+    if (chunk.last && document->sha256_size != 0)
+        chunk.sha256 = (ProtobufCBinaryData){document->sha256_size, (uint8_t *)(uintptr_t)document->sha256};
+    put.document_id = text_constant(document->id);
+    put.kind = document->kind;
+    put.chunk = &chunk;
+    PB(Envelope) envelope = ENVELOPE(PUT_DOCUMENT, .put_document = &put);
+    *sent += chunk.data.len;
+    return requester_send(requester, &envelope, limit_ms);
 }

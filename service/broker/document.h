@@ -27,12 +27,18 @@ struct document {
     bool is_complete;
 };
 
+struct requester;
+
 void document_put(struct connection *connection, const PB(Envelope) * envelope);
 /* NULL: there is none of this id. */
 struct document *document_find(struct connection *connection, const char *id);
 void document_free(struct broker *broker, struct document *document);
 /* The connection ends. */
 void documents_abandon(struct connection *connection);
+
+/* The next part of it, to a requester; *sent counts on. False: as requester_call. */
+bool document_send(struct requester *requester, const struct document *document, uint64_t *sent,
+                   uint32_t limit_ms);
 
 /* The document is not there, or not whole. */
 PB(Status) * error_document(struct broker *broker, const struct document *document, const char *field);

@@ -36,6 +36,16 @@ static bool is_inventory(const struct broker *broker, const void *subject)
     return false;
 }
 
+static bool is_operation(const struct broker *broker, const void *subject)
+{
+    LIST_EACH(const struct operation, operation, &broker->operations, link)
+    {
+        if (operation == subject)
+            return true;
+    }
+    return false;
+}
+
 static void check_connections(const struct broker *broker)
 {
     uint32_t clients = 0;
@@ -107,13 +117,34 @@ static void check_set(const struct broker *broker, const struct set *set)
 
 static void check_requesters(const struct broker *broker)
 {
-    size_t users = list_count(&broker->sets) + sessions_count(broker);
+    size_t users = list_count(&broker->sets) + sessions_count(broker) + operations_count(broker);
     for (int kind = 0; kind < INVENTORY_KINDS; kind++)
         users += broker->inventories[kind].requester != NULL;
     assert(users == list_count(&broker->requesters));
     LIST_EACH(const struct requester, requester, &broker->requesters, link)
     assert(is_among_sets(broker, requester->subject) || is_inventory(broker, requester->subject) ||
-           is_session(broker, requester->subject));
+           is_session(broker, requester->subject) || is_operation(broker, requester->subject));
+}
+
+/* One that changes something, one that asks; and nobody waits for nothing. */
+static void check_operations(const struct broker *broker)
+{
+    size_t asking = 0, waiting = 0;
+    assert(broker->lane.holder != NULL || list_is_empty(&broker->lane.waiting));
+    LIST_EACH(const struct operation, operation, &broker->operations, link)
+    {
+        bool asks = operation->type->asks;
+        bool has_lane = lane_is_held_by(broker, &operation->place);
+        asking += asks && operation->requester != NULL;
+        waiting += asks && operation->stage == OPERATION_WAITING;
+        assert(operation->requester == NULL || operation->requester->subject == operation);
+        assert((operation->stage < OPERATION_RUNNING) == (operation->requester == NULL));
+        assert(!has_lane || operation->requester != NULL);
+        assert(asks || operation->requester == NULL || has_lane || operation->cannot_be_stopped);
+        assert(request_is_open(&operation->request) || operation->stage == OPERATION_ENDING ||
+               operation->cannot_be_stopped);
+    }
+    assert(asking <= 1 && (asking == 1 || waiting == 0));
 }
 
 void broker_check_invariants(const struct broker *broker)
@@ -121,6 +152,7 @@ void broker_check_invariants(const struct broker *broker)
     check_connections(broker);
     check_gate(broker);
     check_requesters(broker);
+    check_operations(broker);
     assert(list_count(&broker->sets) <= broker->config.max_sets);
     LIST_EACH(const struct set, set, &broker->sets, link)
     check_set(broker, set);

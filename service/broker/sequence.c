@@ -5,7 +5,7 @@
 #include "service/broker/state.h"
 
 enum {
-    WINDOW = 32,     /* and again when half of it is answered: calls that go together cost one write */
+    WINDOW = 32,
     ANSWER_MS = 5000 /* however short the grace: a slice of waiting, and the way to us on a busy machine */
 };
 
@@ -141,6 +141,12 @@ PB(Status) * reply_failure(struct broker *broker, PB(Call__MethodCase) method, c
     return status != NULL ? status : error_no_memory();
 }
 
+/* DeleteSnapshots is made one after the other: whether the next one follows depends on the one before. */
+static size_t window(PB(Call__MethodCase) method)
+{
+    return method == PB_METHOD(DELETE_SNAPSHOTS) ? 1 : WINDOW;
+}
+
 static void send_more(struct sequence *sequence)
 {
     const struct step *step = sequence->step;
@@ -152,7 +158,7 @@ static void send_more(struct sequence *sequence)
     /* The requester cancels at its limit and answers a grace later; ours comes after both. */
     uint32_t ours_ms = is_async ? limit_ms + cancel_limit_ms(&broker->config) : limit_ms;
     while (sequence->running && sequence->sent < sequence->total &&
-           sequence->sent - sequence->answered < WINDOW) {
+           sequence->sent - sequence->answered < window(step->method)) {
         ProtobufCMessage *parameters = message_new(&broker->arena, field->descriptor);
         if (parameters != NULL && step->fill != NULL)
             step->fill(sequence->subject, sequence->sent, parameters);
@@ -216,8 +222,7 @@ bool sequence_replied(struct sequence *sequence, size_t index, const PB(CallRepl
     if (step->reply != NULL && !step->reply(sequence->subject, index, reply))
         return stopped_by_hook(sequence, step);
     if (sequence->answered < sequence->total) {
-        if (sequence->sent - sequence->answered <= WINDOW / 2)
-            send_more(sequence);
+        send_more(sequence);
         return true;
     }
     if (step->done != NULL && !step->done(sequence->subject))

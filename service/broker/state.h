@@ -9,6 +9,7 @@
 #include "service/broker/inventory.h"
 #include "service/broker/lane.h"
 #include "service/broker/lease.h"
+#include "service/broker/operation.h"
 #include "service/broker/record.h"
 #include "service/broker/rights.h"
 #include "service/broker/session.h"
@@ -43,6 +44,7 @@ struct broker {
     struct list records;
     struct list watchers;
     struct list requesters;
+    struct list operations; /* in order of arrival */
     struct gate gate;
     struct lane lane;
     struct volume_table volumes;

@@ -163,33 +163,13 @@ static char **document_field(PB(Envelope) * envelope)
     return NULL;
 }
 
-static bool send_chunk(struct session_step *step, const struct document *document)
-{
-    PB(DocumentChunk) chunk = SHADOWPIPE__V1__DOCUMENT_CHUNK__INIT;
-    PB(PutDocument) put = SHADOWPIPE__V1__PUT_DOCUMENT__INIT;
-    uint64_t left = document->size - step->sent;
-    chunk.offset = step->sent;
-    chunk.total_bytes = document->total;
-    chunk.data.data = document->data + step->sent;
-    chunk.data.len = left < DOCUMENT_CHUNK_BYTES ? (size_t)left : DOCUMENT_CHUNK_BYTES;
-    chunk.last = chunk.data.len == left;
-    if (chunk.last && document->sha256_size != 0)
-        chunk.sha256 = (ProtobufCBinaryData){document->sha256_size, (uint8_t *)(uintptr_t)document->sha256};
-    put.document_id = step->document_id;
-    put.kind = document->kind;
-    put.chunk = &chunk;
-    PB(Envelope) envelope = ENVELOPE(PUT_DOCUMENT, .put_document = &put);
-    step->sent += chunk.data.len;
-    return requester_send(step->session->requester, &envelope, step->request.broker->config.call_ms);
-}
-
 /* The next chunk, or the call. */
 static void send_document(struct session_step *step)
 {
     struct broker *broker = step->request.broker;
     struct document *document = document_find(step->request.connection, step->document_id);
     if (document != NULL && document->is_complete && step->sent < document->size) {
-        (void)send_chunk(step, document);
+        (void)document_send(step->session->requester, document, &step->sent, broker->config.call_ms);
     } else if (document != NULL && document->is_complete) {
         document_free(broker, document);
         (void)send_call(step);

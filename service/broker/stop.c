@@ -34,6 +34,7 @@ static void on_stop_timer(struct broker *broker, struct timer *timer)
     LIST_EACH(struct set, set, &broker->sets, link)
     set_kill(set);
     sessions_kill(broker);
+    operations_kill(broker);
     inventories_kill(broker);
     timer_set(broker, timer, KILLED_MS);
 }
@@ -72,6 +73,7 @@ void broker_stop(struct broker *broker)
     jobs_stop(broker);
     inventories_stop(broker);
     sessions_stop(broker);
+    operations_stop(broker);
     LIST_EACH(struct set, set, &broker->sets, link)
     set_stop(set);
     broker_settle(broker);

@@ -99,6 +99,16 @@ static void read_os_build(char *text, size_t size)
              version.dwBuildNumber);
 }
 
+/* As VSS names it in the properties of snapshots; "" if Windows does not say. */
+static void read_machine_name(char *text, size_t size)
+{
+    wchar_t name[256];
+    DWORD length = sizeof name / sizeof name[0];
+    if (!GetComputerNameExW(ComputerNameDnsFullyQualified, name, &length) || !text_to_utf8(name, text, size)) {
+        text[0] = '\0';
+    }
+}
+
 bool config_set_pipe(struct service_config *config, const wchar_t *name)
 {
     static const wchar_t tail[] = L"\\api";
@@ -150,11 +160,13 @@ void config_init(struct service_config *config)
     config->broker.server_version = SHADOWPIPE_VERSION;
     config->broker.os_build = config->os_build;
     config->broker.vss_library = config->vss_library_utf8;
+    config->broker.machine_name = config->machine_name;
     if (config->broker.max_connections > CONFIG_MAX_CONNECTIONS) {
         config->broker.max_connections = CONFIG_MAX_CONNECTIONS;
     }
     config->log_level = BROKER_LOG_INFO;
     read_os_build(config->os_build, sizeof config->os_build);
+    read_machine_name(config->machine_name, sizeof config->machine_name);
     config_set_pipe(config, CONFIG_DEFAULT_PIPE);
     wcscpy(config->access_sddl, ACCESS_DEFAULT_SDDL);
 }

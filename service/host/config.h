@@ -33,6 +33,7 @@ struct service_config {
     wchar_t access_sddl[ACCESS_SDDL_CHARS];
     bool access_configured; /* it is not the default */
     char os_build[32];
+    char machine_name[256];
     bool must_be_simulator;
     bool grant_self; /* the account that runs this has all rights */
     DWORD log_level; /* enum broker_log_level */

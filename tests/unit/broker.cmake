@@ -1,7 +1,9 @@
 # Tests of the broker: programs over a harness with virtual time, a host, clients and requesters.
-add_library(broker_harness STATIC broker_harness.c broker_fakes.c broker_store.c vss_answers.c)
+add_library(broker_harness STATIC broker_harness.c broker_fakes.c broker_store.c existing.c vss_answers.c)
 target_link_libraries(broker_harness PUBLIC shadowpipe_broker shadowpipe_proto cmocka::cmocka)
 foreach(name IN ITEMS
+    broker_administration
+    broker_deletion
     broker_faults
     broker_jobs
     broker_lists
@@ -9,10 +11,13 @@ foreach(name IN ITEMS
     broker_queue
     broker_rights
     broker_sessions
+    broker_snapshots
     broker_volumes
     broker_watch
     broker_wire
     )
   shadowpipe_add_unit_test(${name} SOURCES ${name}.c LIBRARIES broker_harness)
 endforeach()
-shadowpipe_add_unit_test(broker_memory SOURCES broker_memory.c LIBRARIES broker_harness WRAP malloc calloc realloc)
+foreach(name IN ITEMS broker_memory broker_operation_memory)
+  shadowpipe_add_unit_test(${name} SOURCES ${name}.c LIBRARIES broker_harness WRAP malloc calloc realloc)
+endforeach()

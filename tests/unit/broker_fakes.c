@@ -185,6 +185,8 @@ static void answer(struct world *world, struct fake_requester *requester, uint32
         if (out.reply.hresult != 0)
             out.reply.out_case = PB_OUT(_NOT_SET);
     }
+    if (world->answers != NULL)
+        world->answers(world, call, &out.reply);
     send_reply(world, requester, id, &out.reply);
 }
 
