@@ -4,64 +4,7 @@
 #include <string.h>
 
 #include "client/lib/error.h"
-#include "client/lib/message.h"
-
-/* A struct that goes to the caller, with the message and the arena that hold what it points to. */
-struct result {
-    union {
-        struct sp_snapshot snapshot;
-        struct sp_volumes volumes;
-        struct sp_writers writers;
-        struct sp_providers providers;
-    } u; /* first: the ..._free functions get a pointer to it */
-    struct message *reply;
-    struct arena arena;
-};
-
-static void result_free(struct result *result)
-{
-    if (!result)
-        return;
-    message_free(result->reply);
-    arena_free(&result->arena);
-    free(result);
-}
-
-/* Takes the reply over. */
-static struct result *result_create(struct message *reply)
-{
-    struct result *result = calloc(1, sizeof *result);
-    if (!result) {
-        message_free(reply);
-        return NULL;
-    }
-    arena_init(&result->arena, DECODE_LIMIT_REPLY_BYTES);
-    result->reply = reply;
-    return result;
-}
-
-static struct result *result_fail(struct result *result, struct sp_error **error)
-{
-    result_free(result);
-    error_give(error, error_no_memory());
-    return NULL;
-}
-
-/* An array in the result's arena. With count 0 there is still something to point to. */
-static void *result_array(struct result *result, size_t count, size_t size)
-{
-    return arena_alloc(&result->arena, (count ? count : 1) * size);
-}
-
-static const struct sp_writer *convert_writers(struct result *result, PB(WriterStatus) * *from, size_t count)
-{
-    struct sp_writer *writers = result_array(result, count, sizeof *writers);
-    for (size_t i = 0; writers && i < count; i++) {
-        if (!writer_convert(&result->arena, from[i], &writers[i]))
-            return NULL;
-    }
-    return writers;
-}
+#include "client/lib/result.h"
 
 /* ---- snapshots ---- */
 
@@ -148,11 +91,9 @@ static bool convert_volume_snapshots(struct result *result, const PB(SnapshotRep
 
 static struct result *convert_snapshot(struct message *message, struct sp_error **error)
 {
-    struct result *result = result_create(message);
-    if (!result) {
-        error_give(error, error_no_memory());
+    struct result *result = result_create(message, error);
+    if (!result)
         return NULL;
-    }
     const PB(SnapshotReply) *reply = message->envelope->snapshot_reply;
     struct sp_snapshot *snapshot = &result->u.snapshot;
     snapshot->lease_id = text_or_empty(reply->lease_id);
@@ -164,7 +105,7 @@ static struct result *convert_snapshot(struct message *message, struct sp_error 
     snapshot->simulated = reply->simulated;
     snapshot->warnings = (const char *const *)reply->warnings;
     snapshot->warnings_count = reply->n_warnings;
-    snapshot->writers = convert_writers(result, reply->writers, reply->n_writers);
+    snapshot->writers = result_writers(result, reply->writers, reply->n_writers);
     snapshot->writers_count = reply->n_writers;
     if (!snapshot->writers || !convert_volume_snapshots(result, reply))
         return result_fail(result, error);
@@ -191,7 +132,7 @@ struct sp_snapshot *sp_create_snapshot(struct sp_client *client, const struct sp
 
 void sp_snapshot_free(struct sp_snapshot *snapshot)
 {
-    result_free((struct result *)snapshot);
+    result_free(snapshot);
 }
 
 bool sp_finish(struct sp_client *client, const char *lease_id, const char *token, bool succeeded,
@@ -223,10 +164,12 @@ struct sp_volumes *sp_list_volumes(struct sp_client *client, uint32_t timeout_ms
     if (!message)
         return NULL;
     const PB(VolumesReply) *reply = message->envelope->volumes_reply;
-    struct result *result = result_create(message);
-    struct sp_volume *volumes = result ? result_array(result, reply->n_volumes, sizeof *volumes) : NULL;
+    struct result *result = result_create(message, error);
+    if (!result)
+        return NULL;
+    struct sp_volume *volumes = result_array(result, reply->n_volumes, sizeof *volumes);
     if (!volumes)
-        return (void *)result_fail(result, error);
+        return result_fail(result, error);
     for (size_t i = 0; i < reply->n_volumes; i++) {
         const PB(Volume) *from = reply->volumes[i];
         volumes[i] = (struct sp_volume){
@@ -247,7 +190,7 @@ struct sp_volumes *sp_list_volumes(struct sp_client *client, uint32_t timeout_ms
 
 void sp_volumes_free(struct sp_volumes *volumes)
 {
-    result_free((struct result *)volumes);
+    result_free(volumes);
 }
 
 struct sp_providers *sp_list_providers(struct sp_client *client, uint32_t timeout_ms, struct sp_error **error)
@@ -261,11 +204,12 @@ struct sp_providers *sp_list_providers(struct sp_client *client, uint32_t timeou
     if (!message)
         return NULL;
     const PB(ProvidersReply) *reply = message->envelope->providers_reply;
-    struct result *result = result_create(message);
-    struct sp_provider *providers =
-        result ? result_array(result, reply->n_providers, sizeof *providers) : NULL;
+    struct result *result = result_create(message, error);
+    if (!result)
+        return NULL;
+    struct sp_provider *providers = result_array(result, reply->n_providers, sizeof *providers);
     if (!providers)
-        return (void *)result_fail(result, error);
+        return result_fail(result, error);
     for (size_t i = 0; i < reply->n_providers; i++) {
         const PB(Provider) *from = reply->providers[i];
         providers[i] = (struct sp_provider){
@@ -281,7 +225,7 @@ struct sp_providers *sp_list_providers(struct sp_client *client, uint32_t timeou
 
 void sp_providers_free(struct sp_providers *providers)
 {
-    result_free((struct result *)providers);
+    result_free(providers);
 }
 
 /* The writers come one by one; their statuses are gathered until the final reply. */
@@ -322,9 +266,9 @@ struct sp_writers *sp_list_writers(struct sp_client *client, uint32_t timeout_ms
     PB(Envelope) envelope = SHADOWPIPE__V1__ENVELOPE__INIT;
     envelope.body_case = PB_BODY(LIST_WRITERS);
     envelope.list_writers = &list;
-    struct result *result = result_create(NULL);
+    struct result *result = result_create(NULL, error);
     if (!result)
-        return (void *)result_fail(NULL, error);
+        return NULL;
     struct writer_list gathered = {.arena = &result->arena};
     struct message_options options = {
         .timeout_ms = timeout_ms, .on_message = gather_writer, .context = &gathered};
@@ -334,7 +278,7 @@ struct sp_writers *sp_list_writers(struct sp_client *client, uint32_t timeout_ms
         return NULL;
     }
     if (gathered.no_memory)
-        return (void *)result_fail(result, error);
+        return result_fail(result, error);
     result->u.writers =
         (struct sp_writers){gathered.writers, gathered.count, result->reply->envelope->writers_reply->age_ms};
     return &result->u.writers;
@@ -342,5 +286,5 @@ struct sp_writers *sp_list_writers(struct sp_client *client, uint32_t timeout_ms
 
 void sp_writers_free(struct sp_writers *writers)
 {
-    result_free((struct result *)writers);
+    result_free(writers);
 }

@@ -27,7 +27,7 @@
  *     with its own call. Callbacks run on the thread that waits for the call, never on another.
  *     sp_close and the ..._free functions need the object for themselves.
  *
- * Link with libshadowpipe_client.a (and advapi32), or define SHADOWPIPE_DLL and link with shadowpipe.dll.
+ * Link with libshadowpipe_client.a (and advapi32, bcrypt), or define SHADOWPIPE_DLL and link with shadowpipe.dll.
  * The DLL and this header belong together: compare sp_version() with SP_VERSION. */
 #ifndef SHADOWPIPE_H
 #define SHADOWPIPE_H
@@ -112,7 +112,7 @@ struct sp_error {
     enum sp_code code;
     /* A stable word for programs: the service's (proto/PROTOCOL.md lists them) or the library's own:
      * NO_SERVICE, ACCESS_DENIED, UNTRUSTED_SERVER, PIPE_BUSY, CONNECTION_LOST, TIMEOUT, MALFORMED_REPLY,
-     * UNEXPECTED_REPLY, TOO_LARGE, BAD_ARGUMENT, NO_MEMORY, WIN32. */
+     * UNEXPECTED_REPLY, TOO_LARGE, BAD_ARGUMENT, DAMAGED_DOCUMENT, NO_MEMORY, WIN32. */
     const char *reason;
     const char *message; /* what failed and why: one English sentence */
     const char *advice;  /* what to do: one sentence, "" where there is nothing to advise */
@@ -365,6 +365,55 @@ struct sp_providers {
 SP_API struct sp_providers *sp_list_providers(struct sp_client *client, uint32_t timeout_ms,
                                               struct sp_error **error);
 SP_API void sp_providers_free(struct sp_providers *providers);
+
+/* ------------------------------------------------------------------------------------------------
+ * Documents of VSS, in XML as UTF-8: what a backup keeps beside its data, and what a restore needs.
+ * ------------------------------------------------------------------------------------------------ */
+
+enum sp_document_kind {
+    SP_DOCUMENT_BACKUP_COMPONENTS = 1, /* the Backup Components Document */
+    SP_DOCUMENT_WRITER_METADATA = 2    /* the Writer Metadata Document of one writer */
+};
+
+struct sp_document_request {
+    /* Whose: that of a snapshot (lease_id, and token as in sp_finish), or that of a step session. */
+    const char *lease_id;
+    const char *token;
+    const char *session_id;
+    enum sp_document_kind kind;     /* 0 is refused */
+    const char *writer_instance_id; /* with SP_DOCUMENT_WRITER_METADATA */
+    uint32_t timeout_ms;            /* 0 = the service's default */
+    struct sp_cancel *cancel;       /* may be NULL */
+};
+
+struct sp_document {
+    const uint8_t *bytes; /* a NUL, which does not count, comes behind them */
+    size_t size;
+    uint8_t sha256[32];
+};
+
+/* Reads a document and checks it against its SHA-256. Free it with sp_document_free. Errors: SP_DATA_LOSS
+ * with DAMAGED_DOCUMENT; what the service says, as UNKNOWN_DOCUMENT and UNKNOWN_LEASE. */
+SP_API struct sp_document *sp_read_document(struct sp_client *client,
+                                            const struct sp_document_request *request,
+                                            struct sp_error **error);
+SP_API void sp_document_free(struct sp_document *document); /* NULL is allowed */
+
+struct sp_document_source {
+    enum sp_document_kind kind; /* SP_DOCUMENT_BACKUP_COMPONENTS is all that the service takes */
+    const uint8_t *bytes;
+    size_t size;              /* 1 byte to 32 MiB */
+    uint32_t timeout_ms;      /* for each of its chunks of 256 KiB; 0 = the service's default */
+    struct sp_cancel *cancel; /* may be NULL */
+};
+
+/* Sends a document to the service and returns the id that OpenSession, InitializeForRestore,
+ * InitializeForBackup and sp_import_set take, once. It belongs to the connection. Free the id with
+ * sp_string_free. Errors: SP_INVALID_ARGUMENT with BAD_ARGUMENT (it is empty); what the service says, as
+ * BAD_KIND and TOO_LARGE. */
+SP_API char *sp_put_document(struct sp_client *client, const struct sp_document_source *source,
+                             struct sp_error **error);
+SP_API void sp_string_free(char *string); /* NULL is allowed */
 
 /* ------------------------------------------------------------------------------------------------
  * Everything else: any request of proto/shadowpipe.proto, as the bytes of an Envelope with its body set, made

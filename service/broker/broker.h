@@ -66,6 +66,14 @@ struct host_volume {
     uint32_t drive_type; /* GetDriveType's value */
 };
 
+/* How the host itself fares, for ServiceStatus. */
+struct host_load {
+    uint64_t events;      /* handled by the loop */
+    uint64_t slow_events; /* that kept all others waiting for more than 5 ms */
+    uint64_t longest_us;
+    uint64_t memory_bytes; /* of the process, committed */
+};
+
 /* What the broker asks of its host. Every function returns at once, never calls back into the broker,
  * and copies what it is given. */
 struct broker_host {
@@ -92,6 +100,7 @@ struct broker_host {
     void (*store_delete)(void *context, const char *key);
     void (*random_bytes)(void *context, uint8_t *bytes, size_t size);
     void (*log)(void *context, enum broker_log_level level, const char *text);
+    void (*load)(void *context, struct host_load *load); /* may be NULL */
     /* After broker_stop: nothing is left to wait for. */
     void (*stopped)(void *context);
 };

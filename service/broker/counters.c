@@ -88,7 +88,8 @@ static bool add_failures(const struct counters *counters, struct arena *arena, P
     return other.count == 0 || add_failure(arena, status, &other);
 }
 
-bool counters_report(const struct counters *counters, struct arena *arena, PB(ServiceStatus) * status)
+bool counters_report(const struct counters *counters, const struct host_load *load, struct arena *arena,
+                     PB(ServiceStatus) * status)
 {
     const struct {
         const char *name;
@@ -113,6 +114,10 @@ bool counters_report(const struct counters *counters, struct arena *arena, PB(Se
         {"sets_adopted", counters->sets_adopted},
         {"requesters_started", counters->requesters_started},
         {"requesters_killed", counters->requesters_killed},
+        {"loop_events", load->events},
+        {"loop_slow_events", load->slow_events},
+        {"loop_longest_us", load->longest_us},
+        {"memory_bytes", load->memory_bytes},
     };
     enum {
         PLAIN = sizeof plain / sizeof plain[0]

@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "proto/decode.h"
+#include "service/broker/broker.h"
 
 enum {
     FAILURE_KINDS = 128,
@@ -48,6 +49,7 @@ struct counters {
 /* A CreateSnapshot was answered so: one count for each writer that failed, or one without. */
 void counters_failed(struct counters *counters, const PB(Status) * status);
 /* Fills status->counters. False: no memory. */
-bool counters_report(const struct counters *counters, struct arena *arena, PB(ServiceStatus) * status);
+bool counters_report(const struct counters *counters, const struct host_load *load, struct arena *arena,
+                     PB(ServiceStatus) * status);
 
 #endif

@@ -5,7 +5,7 @@
 #include "service/broker/state.h"
 
 enum {
-    WINDOW = 32,
+    WINDOW = 32,     /* and again when half of it is answered: calls that go together cost one write */
     ANSWER_MS = 5000 /* however short the grace: a slice of waiting, and the way to us on a busy machine */
 };
 
@@ -222,7 +222,8 @@ bool sequence_replied(struct sequence *sequence, size_t index, const PB(CallRepl
     if (step->reply != NULL && !step->reply(sequence->subject, index, reply))
         return stopped_by_hook(sequence, step);
     if (sequence->answered < sequence->total) {
-        send_more(sequence);
+        if (sequence->sent - sequence->answered <= WINDOW / 2)
+            send_more(sequence);
         return true;
     }
     if (step->done != NULL && !step->done(sequence->subject))

@@ -138,7 +138,11 @@ bool service_status_fill(struct broker *broker, const struct status_reader *read
                          PB(ServiceStatus) * status)
 {
     service_status_summary(broker, status);
-    return add_sets(reader, broker, status) && counters_report(&broker->counters, reader->arena, status);
+    struct host_load load = {0};
+    if (broker->host.load != NULL)
+        broker->host.load(broker->host.context, &load);
+    return add_sets(reader, broker, status) &&
+           counters_report(&broker->counters, &load, reader->arena, status);
 }
 
 void service_status_answer(struct connection *connection, const PB(Envelope) * envelope)

@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <ntsecapi.h>
+#include <psapi.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -303,6 +304,18 @@ static void do_log(void *context, enum broker_log_level level, const char *text)
     log_write(level, "%s", text);
 }
 
+static void do_load(void *context, struct host_load *load)
+{
+    const struct host *host = context;
+    PROCESS_MEMORY_COUNTERS memory = {.cb = sizeof memory};
+    *load = (struct host_load){.events = host->loop.load.events,
+                               .slow_events = host->loop.load.slow_events,
+                               .longest_us = host->loop.load.longest_us};
+    if (GetProcessMemoryInfo(GetCurrentProcess(), &memory, sizeof memory)) {
+        load->memory_bytes = memory.PagefileUsage;
+    }
+}
+
 static void do_stopped(void *context)
 {
     struct host *host = context;
@@ -432,6 +445,7 @@ static const struct broker_host actions = {
     .enumerate_volumes = do_enumerate_volumes,
     .random_bytes = do_random_bytes,
     .log = do_log,
+    .load = do_load,
     .stopped = do_stopped,
 };
 

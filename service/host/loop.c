@@ -13,6 +13,9 @@ enum {
 DWORD loop_init(struct loop *loop)
 {
     memset(loop, 0, sizeof *loop);
+    LARGE_INTEGER frequency;
+    QueryPerformanceFrequency(&frequency);
+    loop->frequency = frequency.QuadPart;
     loop->port = CreateIoCompletionPort(INVALID_HANDLE_VALUE, NULL, 0, 1);
     return loop->port != NULL ? ERROR_SUCCESS : GetLastError();
 }
@@ -148,6 +151,28 @@ static DWORD wait_ms(const struct loop *loop, uint64_t until_ms)
     return until_ms - now < MAXLONG ? (DWORD)(until_ms - now) : MAXLONG;
 }
 
+static LONGLONG ticks_now(void)
+{
+    LARGE_INTEGER now;
+    QueryPerformanceCounter(&now);
+    return now.QuadPart;
+}
+
+/* It goes to wait: all that it did since it last waited kept others waiting. */
+static void note_rest(struct loop *loop)
+{
+    if (loop->taken == 0) {
+        return;
+    }
+    uint64_t us = (uint64_t)((ticks_now() - loop->taken) * 1000000 / loop->frequency);
+    loop->taken = 0;
+    loop->load.events++;
+    loop->load.slow_events += us > LOOP_SLOW_US;
+    if (us > loop->load.longest_us) {
+        loop->load.longest_us = us;
+    }
+}
+
 void loop_step(struct loop *loop, uint64_t until_ms)
 {
     run_timers(loop);
@@ -157,8 +182,10 @@ void loop_step(struct loop *loop, uint64_t until_ms)
     DWORD bytes = 0;
     ULONG_PTR key = 0;
     OVERLAPPED *overlapped = NULL;
+    note_rest(loop);
     BOOL success = GetQueuedCompletionStatus(loop->port, &bytes, &key, &overlapped, wait_ms(loop, until_ms));
     DWORD error = success ? ERROR_SUCCESS : GetLastError();
+    loop->taken = ticks_now();
     if (overlapped != NULL) {
         struct loop_operation *operation = LOOP_OWNER(overlapped, struct loop_operation, overlapped);
         operation->done(operation, error, bytes);

@@ -28,8 +28,23 @@ struct loop_timer {
     bool armed;
 };
 
+/* How long the loop kept others waiting: from the moment when it takes an event until it waits for the next.
+ */
+struct loop_load {
+    uint64_t events;
+    uint64_t slow_events; /* longer than LOOP_SLOW_US */
+    uint64_t longest_us;
+};
+
+enum {
+    LOOP_SLOW_US = 5000
+};
+
 struct loop {
     HANDLE port;
+    struct loop_load load;
+    LONGLONG taken;            /* QueryPerformanceCounter; 0 = nothing since the last wait */
+    LONGLONG frequency;        /* of it */
     struct loop_timer *timers; /* few are ever armed, so a list is searched */
     struct loop_operation *deferred_first;
     struct loop_operation *deferred_last;

@@ -3,15 +3,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "proto/sha256.h"
 #include "proto/status.h"
 #include "service/requester/log.h"
 #include "service/requester/text.h"
-
-#include <bcrypt.h>
-
-enum {
-    HASH_BYTES = 32
-};
 
 struct kept_document {
     struct kept_document *next;
@@ -21,38 +16,10 @@ struct kept_document {
     VSS_ID instance_id; /* whose metadata */
     size_t total;
     size_t size; /* of what has come */
-    BYTE hash[HASH_BYTES];
+    BYTE hash[SHA256_BYTES];
     bool has_hash;
     uint8_t data[];
 };
-
-/* ---- SHA-256 ---- */
-
-static bool sha256(const uint8_t *data, size_t size, BYTE hash[HASH_BYTES])
-{
-    BCRYPT_ALG_HANDLE algorithm = NULL;
-    BCRYPT_HASH_HANDLE state = NULL;
-    NTSTATUS status = BCryptOpenAlgorithmProvider(&algorithm, BCRYPT_SHA256_ALGORITHM, NULL, 0);
-    if (BCRYPT_SUCCESS(status)) {
-        status = BCryptCreateHash(algorithm, &state, NULL, 0, NULL, 0, 0);
-    }
-    if (BCRYPT_SUCCESS(status)) {
-        status = BCryptHashData(state, (BYTE *)(UINT_PTR)data, (ULONG)size, 0);
-    }
-    if (BCRYPT_SUCCESS(status)) {
-        status = BCryptFinishHash(state, hash, HASH_BYTES, 0);
-    }
-    if (state != NULL) {
-        BCryptDestroyHash(state);
-    }
-    if (algorithm != NULL) {
-        BCryptCloseAlgorithmProvider(algorithm, 0);
-    }
-    if (!BCRYPT_SUCCESS(status)) {
-        log_failure("SHA-256 failed with 0x%08lx", (unsigned long)status);
-    }
-    return BCRYPT_SUCCESS(status);
-}
 
 /* ---- the list ---- */
 
@@ -133,6 +100,9 @@ HRESULT documents_keep(struct session *session, const VSS_ID *instance_id, BSTR 
         document->instance_id = *instance_id;
     }
     document->has_hash = sha256(document->data, document->size, document->hash);
+    if (!document->has_hash) {
+        log_failure("the SHA-256 of a document cannot be computed");
+    }
     return S_OK;
 }
 
@@ -152,7 +122,7 @@ PB(DocumentInfo) * documents_describe(struct session *session, struct reply *rep
     }
     if (document->has_hash) {
         info->sha256.data = document->hash; /* it is encoded before anything can replace it */
-        info->sha256.len = HASH_BYTES;
+        info->sha256.len = SHA256_BYTES;
     }
     return info;
 }
@@ -204,7 +174,7 @@ static PB(Status) * read_chunk(struct session *session, const PB(ReadDocument) *
     chunk->last = chunk->data.len == left;
     if (chunk->last && document->has_hash) {
         chunk->sha256.data = (uint8_t *)(UINT_PTR)document->hash;
-        chunk->sha256.len = HASH_BYTES;
+        chunk->sha256.len = SHA256_BYTES;
     }
     return NULL;
 }
@@ -223,10 +193,10 @@ static struct kept_document *begin(struct session *session, const PB(PutDocument
 
 static bool is_damaged(const struct kept_document *document, const PB(DocumentChunk) * chunk)
 {
-    BYTE hash[HASH_BYTES];
+    BYTE hash[SHA256_BYTES];
     return chunk->sha256.len != 0 &&
-           (chunk->sha256.len != HASH_BYTES || !sha256(document->data, document->size, hash) ||
-            memcmp(hash, chunk->sha256.data, HASH_BYTES) != 0);
+           (chunk->sha256.len != SHA256_BYTES || !sha256(document->data, document->size, hash) ||
+            memcmp(hash, chunk->sha256.data, SHA256_BYTES) != 0);
 }
 
 static PB(Status) * put_chunk(struct session *session, const PB(PutDocument) * put, struct arena *arena,

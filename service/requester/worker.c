@@ -1,6 +1,7 @@
 #include "service/requester/worker.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "proto/status.h"
 #include "service/requester/documents.h"
@@ -45,31 +46,67 @@ bool worker_put_output(struct worker *worker, struct frame_buffer *frame)
     output->frame = *frame;
     *frame = (struct frame_buffer){0};
     AcquireSRWLockExclusive(&worker->lock);
-    if (worker->first_output == NULL) {
+    bool is_first = worker->first_output == NULL;
+    if (is_first) {
         worker->first_output = output;
     } else {
         worker->last_output->next = output;
     }
     worker->last_output = output;
     ReleaseSRWLockExclusive(&worker->lock);
-    SetEvent(worker->output_event);
+    if (is_first) { /* else the main thread, which takes all there is, has not come yet */
+        SetEvent(worker->output_event);
+    }
     return true;
 }
 
-bool worker_take_output(struct worker *worker, struct frame_buffer *frame)
+static void free_outputs(struct output *output)
+{
+    while (output != NULL) {
+        struct output *next = output->next;
+        frame_buffer_free(&output->frame);
+        free(output);
+        output = next;
+    }
+}
+
+/* One buffer of all, so that many small replies cost one write. False: no memory. */
+static bool join(const struct output *first, struct frame_buffer *frames)
+{
+    size_t size = 0;
+    for (const struct output *output = first; output != NULL; output = output->next) {
+        size += output->frame.size;
+    }
+    *frames = (struct frame_buffer){.data = malloc(size), .capacity = size};
+    for (const struct output *output = first; output != NULL && frames->data != NULL; output = output->next) {
+        memcpy(frames->data + frames->size, output->frame.data, output->frame.size);
+        frames->size += output->frame.size;
+    }
+    return frames->data != NULL;
+}
+
+bool worker_take_output(struct worker *worker, struct frame_buffer *frames)
 {
     AcquireSRWLockExclusive(&worker->lock);
-    struct output *output = worker->first_output;
-    if (output != NULL) {
-        worker->first_output = output->next;
-    }
+    struct output *first = worker->first_output;
+    worker->first_output = NULL;
     ReleaseSRWLockExclusive(&worker->lock);
-    if (output == NULL) {
+    if (first == NULL) {
         return false;
     }
-    *frame = output->frame;
-    free(output);
-    return true;
+    bool joined = true;
+    if (first->next == NULL) {
+        *frames = first->frame;
+        first->frame = (struct frame_buffer){0};
+    } else {
+        joined = join(first, frames);
+    }
+    free_outputs(first);
+    if (!joined) {
+        log_failure("no memory for the replies that wait: the pipe is given up");
+        InterlockedExchange(&worker->lost_reply, 1);
+    }
+    return joined;
 }
 
 static bool encode(struct frame_buffer *frame, PB(CallReply) * message, uint32_t id)

@@ -75,8 +75,8 @@ bool worker_cancel(struct worker *worker, uint32_t id);
 
 /* Takes over the frame; also for frames that the main thread makes. False: no memory. */
 bool worker_put_output(struct worker *worker, struct frame_buffer *frame);
-/* False: there is none. */
-bool worker_take_output(struct worker *worker, struct frame_buffer *frame);
+/* All frames that wait, one behind the other. False: there is none, or no memory (a reply is lost then). */
+bool worker_take_output(struct worker *worker, struct frame_buffer *frames);
 
 /* A call was made, and its reply cannot go out. */
 bool worker_lost_reply(const struct worker *worker);

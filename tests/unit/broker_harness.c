@@ -109,6 +109,12 @@ static void host_log(void *context, enum broker_log_level level, const char *tex
         (void)fprintf(stderr, "%llu: %s\n", (unsigned long long)world->now_ms, text);
 }
 
+static void host_load(void *context, struct host_load *load)
+{
+    const struct world *world = context;
+    *load = (struct host_load){world->calls_count, 3, 4000, 5000000};
+}
+
 static void host_stopped(void *context)
 {
     struct world *world = context;
@@ -391,6 +397,7 @@ static void create_broker(struct world *world)
                                      .store_delete = host_store_delete,
                                      .random_bytes = host_random,
                                      .log = host_log,
+                                     .load = host_load,
                                      .stopped = host_stopped};
     world->broker = broker_create(&world->config, &host);
     assert_non_null(world->broker);

@@ -427,7 +427,18 @@ static void test_service_status(void **state)
     assert_string_equal(status->sets[1]->members[0]->owner_sid, "S-1-5-21-2");
     status = client_final(manager, all)->service_status;
     assert_string_equal(status->sets[0]->members[0]->lease_id, snapshot->lease_id);
-    assert_true(status->n_counters > 5);
+    static const struct {
+        const char *name;
+        uint64_t value;
+    } counters[] = {{"connections", 5},      {"snapshots_created", 1},  {"requesters_started", 2},
+                    {"loop_slow_events", 3}, {"loop_longest_us", 4000}, {"memory_bytes", 5000000}};
+    for (size_t i = 0; i < sizeof counters / sizeof counters[0]; i++) {
+        size_t at = 0;
+        while (at < status->n_counters && strcmp(status->counters[at]->name, counters[i].name) != 0)
+            at++;
+        assert_true(at < status->n_counters);
+        assert_int_equal(status->counters[at]->value, counters[i].value);
+    }
 
     PB(ListLeases) list = SHADOWPIPE__V1__LIST_LEASES__INIT;
     envelope = ENVELOPE_OF(LIST_LEASES, list_leases, &list);

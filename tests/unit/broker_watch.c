@@ -306,13 +306,14 @@ static void test_too_many_kinds(void **state)
     struct arena arena;
     arena_init(&arena, 1024 * 1024);
     PB(ServiceStatus) report = SHADOWPIPE__V1__SERVICE_STATUS__INIT;
-    assert_true(counters_report(counters, &arena, &report));
+    const struct host_load load = {0};
+    assert_true(counters_report(counters, &load, &arena, &report));
     const PB(Counter) *last = report.counters[report.n_counters - 1];
     assert_true(has_label(last, "reason=other"));
     assert_int_equal(last->value, 5);
     arena_free(&arena);
     arena_init(&arena, 64);
-    assert_false(counters_report(counters, &arena, &report));
+    assert_false(counters_report(counters, &load, &arena, &report));
     arena_free(&arena);
     free(counters);
 }

@@ -1,14 +1,26 @@
 # The client: the text side of the command line everywhere, the library and what maps letters as .exe files only.
-foreach(part args values json places quote display)
+foreach(part
+    args
+    display
+    json
+    places
+    quote
+    values
+)
   shadowpipe_add_unit_test(client_${part} SOURCES client_${part}.c LIBRARIES shadowpipe_cli_text)
 endforeach()
 if(WIN32)
   target_link_libraries(client_quote PRIVATE shell32)
-  foreach(part lib calls)
+  foreach(part
+      calls
+      documents
+      lib
+  )
     shadowpipe_add_unit_test(client_${part} SOURCES client_${part}.c client_support.c client_fake_server.c
                              LIBRARIES shadowpipe_client)
   endforeach()
   shadowpipe_add_unit_test(client_run SOURCES client_run.c client_fake_server.c LIBRARIES shadowpipe_cli)
+  shadowpipe_add_unit_test(client_file SOURCES client_file.c LIBRARIES shadowpipe_cli)
   shadowpipe_add_unit_test(client_pipe SOURCES client_pipe.c LIBRARIES shadowpipe_client)
   shadowpipe_add_unit_test(client_raw SOURCES client_raw.c client_fake_server.c LIBRARIES shadowpipe_client)
   # The same through the DLL, which has to lie beside the program.

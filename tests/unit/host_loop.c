@@ -99,6 +99,32 @@ static void test_a_restarted_timer_fires_once(void **state)
     assert_int_equal(calls, 2);
 }
 
+static void waste_time(struct loop_operation *operation, DWORD error, DWORD bytes)
+{
+    uint64_t end_ms = loop_now_ms() + 2 * LOOP_SLOW_US / 1000;
+    count_call(operation, error, bytes);
+    while (loop_now_ms() < end_ms) {
+    }
+}
+
+/* An event that keeps others waiting is seen, an idle wait is not taken for one. */
+static void test_load(void **state)
+{
+    (void)state;
+    struct loop_operation operation;
+    loop_step(&loop, loop_now_ms() + 2 * LOOP_SLOW_US / 1000);
+    loop_step(&loop, 0);
+    assert_int_equal(loop.load.events, 1); /* the end of the wait */
+    uint64_t slow_events = loop.load.slow_events;
+    loop_prepare(&operation, waste_time);
+    loop_defer(&loop, &operation, ERROR_SUCCESS);
+    loop_step(&loop, 0);
+    loop_step(&loop, 0);
+    assert_int_equal(calls, 1);
+    assert_int_equal(loop.load.slow_events, slow_events + 1);
+    assert_true(loop.load.longest_us > LOOP_SLOW_US);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -106,6 +132,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_deferred_come_in_order_and_not_at_once, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_timers_fire_by_due_time, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_restarted_timer_fires_once, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_load, set_up, tear_down),
     };
     return cmocka_run_group_tests_name("host_loop", tests, NULL, NULL);
 }
