@@ -18,6 +18,7 @@ enum {
 struct asker {
     struct request request; /* first: they are cast */
     struct list link;
+    struct inventory *inventory;
     struct listing *listing; /* being sent; NULL = still awaited */
     size_t next;
     uint32_t sent;
@@ -39,6 +40,8 @@ static void listing_release(struct listing *listing)
 
 static void asker_free(struct asker *asker)
 {
+    if (asker->inventory->served == asker)
+        asker->inventory->served = NULL;
     list_remove(&asker->link);
     listing_release(asker->listing);
     free(asker);
@@ -125,8 +128,19 @@ static void serve(struct inventory *inventory, struct asker *asker)
     asker_continue(inventory, asker);
 }
 
+/* The reader has room again, or never was without. */
+static void ask_for_part(struct inventory *inventory, struct connection *connection)
+{
+    if (!inventory->part_waits || inventory->served == NULL ||
+        inventory->served->request.connection != connection || !connection_has_room(connection))
+        return;
+    inventory->part_waits = false;
+    sequence_repeat(&inventory->sequence);
+}
+
 void inventory_continue(struct connection *connection)
 {
+    ask_for_part(&connection->broker->inventories[INVENTORY_FILES], connection);
     for (int kind = 0; kind < INVENTORY_KINDS; kind++) {
         struct inventory *inventory = &connection->broker->inventories[kind];
         LIST_EACH(struct asker, asker, &inventory->askers, link)
@@ -137,11 +151,14 @@ void inventory_continue(struct connection *connection)
     }
 }
 
-static void fail_askers(struct inventory *inventory, PB(Status) * status, bool also_being_served)
+/* Those whom the run under way is for, or all. */
+static void fail_askers(struct inventory *inventory, PB(Status) * status, bool also_others)
 {
     LIST_EACH(struct asker, asker, &inventory->askers, link)
     {
-        if (asker->listing != NULL && !also_being_served)
+        bool is_other =
+            inventory->kind == INVENTORY_FILES ? asker != inventory->served : asker->listing != NULL;
+        if (is_other && !also_others)
             continue;
         request_fail(&asker->request, status);
         asker_free(asker);
@@ -155,7 +172,7 @@ static void run_forget(struct inventory *inventory)
     listing_release(inventory->draft);
     inventory->draft = NULL;
     inventory->requester = NULL;
-    inventory->is_running = inventory->is_ending = false;
+    inventory->is_running = inventory->is_ending = inventory->part_waits = false;
     sequence_stop(&inventory->sequence);
     list_remove(&inventory->volume_wait.link);
 }
@@ -195,16 +212,57 @@ void inventory_run_failed(struct inventory *inventory, PB(Status) * status)
     run_failed(inventory, PB_METHOD(_NOT_SET), 0, status);
 }
 
+bool inventory_is_asked_for(const struct inventory *inventory, const PB(Writer) * writer)
+{
+    return inventory->served != NULL && is_asked_for(inventory->served, writer);
+}
+
+bool inventory_send_part(struct inventory *inventory, PB(Writer) * part)
+{
+    struct asker *asker = inventory->served;
+    PB(Envelope) envelope = ENVELOPE(WRITER, .writer = part);
+    if (!request_stream(&asker->request, &envelope)) {
+        inventory_run_failed(inventory, NULL);
+        return false;
+    }
+    asker->sent++;
+    inventory->part_waits = true;
+    connection_attend(asker->request.connection);
+    return true;
+}
+
+static void files_done(struct inventory *inventory)
+{
+    struct asker *asker = inventory->served;
+    PB(WritersReply) writers = SHADOWPIPE__V1__WRITERS_REPLY__INIT;
+    PB(Envelope) envelope = ENVELOPE(WRITERS_REPLY, .writers_reply = &writers);
+    writers.count = asker->sent;
+    listing_release(inventory->draft);
+    inventory->draft = NULL;
+    request_reply(&asker->request, &envelope);
+    asker_free(asker);
+    run_end(inventory);
+}
+
+static bool is_served_by(const struct asker *asker, const struct listing *listing)
+{
+    return listing->with_components || !asker->with_components;
+}
+
 static void run_done(void *subject)
 {
     struct inventory *inventory = subject;
+    if (inventory->kind == INVENTORY_FILES) {
+        files_done(inventory);
+        return;
+    }
     listing_release(inventory->listing);
     inventory->listing = inventory->draft;
     inventory->draft = NULL;
     inventory->listing->made_ms = inventory->broker->now_ms;
     LIST_EACH(struct asker, asker, &inventory->askers, link)
     {
-        if (asker->listing == NULL)
+        if (asker->listing == NULL && is_served_by(asker, inventory->listing))
             serve(inventory, asker);
     }
     run_end(inventory);
@@ -286,7 +344,7 @@ static void start_requester(struct inventory *inventory)
     if (inventory->requester != NULL)
         return;
     run_forget(inventory);
-    fail_askers(inventory, NULL, false);
+    fail_askers(inventory, NULL, inventory->kind == INVENTORY_FILES);
 }
 
 static void on_volumes(struct volume_wait *wait, const char *failure)
@@ -305,14 +363,21 @@ static void run_start(struct inventory *inventory)
 {
     struct listing *draft = calloc(1, sizeof *draft);
     if (draft == NULL) {
-        fail_askers(inventory, NULL, false);
+        fail_askers(inventory, NULL, inventory->kind == INVENTORY_FILES);
         return;
     }
     arena_init(&draft->arena, LISTING_BYTES);
     draft->references = 1;
+    LIST_EACH(struct asker, asker, &inventory->askers, link)
+    draft->with_components |= asker->listing == NULL && asker->with_components;
     inventory->draft = draft;
     inventory->is_running = true;
     inventory->is_ending = false;
+    if (inventory->kind == INVENTORY_FILES) {
+        inventory->served = LIST_FIRST(&inventory->askers, struct asker, link);
+        inventory->part_writer = 0;
+        inventory->part_component = inventory->part_file = 0;
+    }
     if (inventory->kind == INVENTORY_VOLUMES)
         volumes_ask(inventory->broker, &inventory->volume_wait);
     else
@@ -329,7 +394,14 @@ static void on_stop(struct request *request, enum request_stop_reason reason)
     else if (reason == STOP_EXPIRED)
         request_fail(request, error_deadline(request->broker, request->broker->now_ms - request->arrived_ms,
                                              "the list was being made"));
+    struct inventory *inventory = asker->inventory;
+    bool was_served = inventory->served == asker;
     asker_free(asker);
+    if (was_served) { /* nobody else has use for that run */
+        listing_release(inventory->draft);
+        inventory->draft = NULL;
+        run_end(inventory);
+    }
 }
 
 static void ask(struct connection *connection, const PB(Envelope) * envelope, enum inventory_kind kind,
@@ -342,15 +414,17 @@ static void ask(struct connection *connection, const PB(Envelope) * envelope, en
         fail_now(connection, envelope->id, NULL);
         return;
     }
+    asker->inventory = inventory;
     if (wish != NULL) {
-        asker->with_components = wish->with_components;
+        asker->with_components = wish->with_components && !wish->with_files;
         /* The decoder has bounded it. */
         memcpy(asker->writer, wish->writer, strnlen(wish->writer, WRITER_CHARS - 1));
     }
     request_open(&asker->request, connection, envelope, on_stop);
     list_append(&inventory->askers, &asker->link);
     const struct listing *listing = inventory->listing;
-    if (!refresh && listing != NULL && broker->now_ms - listing->made_ms <= broker->config.cache_ms)
+    if (!refresh && listing != NULL && is_served_by(asker, listing) &&
+        broker->now_ms - listing->made_ms <= broker->config.cache_ms)
         serve(inventory, asker);
     else if (!inventory->is_running)
         run_start(inventory);
@@ -358,12 +432,16 @@ static void ask(struct connection *connection, const PB(Envelope) * envelope, en
 
 void inventory_list_writers(struct connection *connection, const PB(Envelope) * envelope)
 {
+    struct broker *broker = connection->broker;
     const PB(ListWriters) *wish = envelope->list_writers;
-    if (wish->with_files)
-        fail_now(connection, envelope->id,
-                 error_unimplemented_field(connection->broker, "list_writers.with_files"));
-    else
-        ask(connection, envelope, INVENTORY_WRITERS, wish->refresh, wish);
+    if (wish->with_files && wish->writer[0] == '\0') {
+        PB(Status) *status = status_make(&broker->arena, PB_CODE(INVALID_ARGUMENT), "EMPTY_NAME",
+                                         "files are listed for one writer, and none is named");
+        error_advise(status, "Name a writer by name, class id or instance id.");
+        fail_now(connection, envelope->id, error_field(status, "list_writers.writer"));
+        return;
+    }
+    ask(connection, envelope, wish->with_files ? INVENTORY_FILES : INVENTORY_WRITERS, wish->refresh, wish);
 }
 
 void inventory_list_volumes(struct connection *connection, const PB(Envelope) * envelope)

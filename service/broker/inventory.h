@@ -2,7 +2,10 @@
  *
  * Each kind is asked for by one requester process at a time, whatever the number of clients that want to
  * know, for each question reaches every writer of the machine. The answer serves for some seconds; its age
- * is part of every reply. Long lists go out as the reader takes them. */
+ * is part of every reply. Long lists go out as the reader takes them.
+ *
+ * The files of a writer may be far more than all of that. They are kept nowhere: a run of their own serves one
+ * asker, part by part, and asks for the next part when the reader has room. */
 #ifndef SHADOWPIPE_BROKER_INVENTORY_H
 #define SHADOWPIPE_BROKER_INVENTORY_H
 
@@ -14,6 +17,7 @@ enum inventory_kind {
     INVENTORY_WRITERS,
     INVENTORY_VOLUMES,
     INVENTORY_PROVIDERS,
+    INVENTORY_FILES, /* of one writer */
     INVENTORY_KINDS
 };
 
@@ -21,10 +25,13 @@ enum inventory_kind {
 struct listing {
     uint32_t references;
     uint64_t made_ms;
+    bool with_components;
     struct arena arena;
     ProtobufCMessage **items; /* Writer, Volume or Provider */
     size_t count;
 };
+
+struct asker;
 
 struct inventory {
     struct broker *broker;
@@ -40,6 +47,13 @@ struct inventory {
     struct listing *draft;
     struct volume_wait volume_wait;
     size_t expected; /* calls of the step under way */
+
+    /* INVENTORY_FILES. */
+    struct asker *served; /* NULL: it has gone */
+    bool part_waits;      /* the next one, for the reader */
+    size_t part_writer;   /* where it begins */
+    uint32_t part_component;
+    uint32_t part_file;
 };
 
 void inventory_list_writers(struct connection *connection, const PB(Envelope) * envelope);

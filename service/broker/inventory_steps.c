@@ -6,6 +6,7 @@
 #include "service/broker/writers.h"
 
 enum {
+    PART_BYTES = 64 * 1024, /* decoded, sent on and forgotten well within a millisecond */
     WRITERS_MAX = 4096,
     OBJECT_PROVIDER = 4 /* VSS_OBJECT_PROVIDER */
 };
@@ -40,11 +41,13 @@ static bool on_metadata_count(void *subject, size_t index, const PB(CallReply) *
     return begin_items(subject, count < WRITERS_MAX ? count : WRITERS_MAX) || no_memory(subject);
 }
 
+/* For the files only who they are. Else components cost as much as their writers have files, for their
+ * directories are read too. */
 static void fill_metadata(void *subject, size_t index, ProtobufCMessage *parameters)
 {
-    (void)subject;
     ((PB(GetWriterMetadata) *)parameters)->index = (uint32_t)index;
-    ((PB(GetWriterMetadata) *)parameters)->with_components = true;
+    ((PB(GetWriterMetadata) *)parameters)->with_components =
+        ((const struct inventory *)subject)->draft->with_components;
 }
 
 static bool on_metadata(void *subject, size_t index, const PB(CallReply) * reply)
@@ -52,13 +55,12 @@ static bool on_metadata(void *subject, size_t index, const PB(CallReply) * reply
     struct inventory *inventory = subject;
     struct listing *draft = inventory->draft;
     (void)index;
-    if (reply->out_case != PB_OUT(GET_WRITER_METADATA) || reply->get_writer_metadata->writer == NULL)
-        return true;
-    PB(Writer) *writer = MESSAGE_COPY(&draft->arena, reply->get_writer_metadata->writer);
+    const PB(Writer) *seen =
+        reply->out_case == PB_OUT(GET_WRITER_METADATA) ? reply->get_writer_metadata->writer : NULL;
+    PB(Writer) *writer =
+        seen != NULL ? MESSAGE_COPY(&draft->arena, seen) : MESSAGE_NEW(&draft->arena, writer);
     if (writer == NULL)
         return no_memory(inventory);
-    if (writer->status != NULL && writer->n_components > 0)
-        writer->status->components = (uint32_t)writer->n_components;
     draft->items[draft->count++] = &writer->base;
     return true;
 }
@@ -98,6 +100,54 @@ static bool on_status(void *subject, size_t index, const PB(CallReply) * reply)
         writer->status = status;
     }
     return true;
+}
+
+/* ---- files of a writer ---- */
+
+/* From the present one on. */
+static bool find_asked_for(struct inventory *inventory)
+{
+    const struct listing *draft = inventory->draft;
+    while (inventory->part_writer < draft->count &&
+           !inventory_is_asked_for(inventory, (const PB(Writer) *)draft->items[inventory->part_writer]))
+        inventory->part_writer++;
+    return inventory->part_writer < draft->count;
+}
+
+static size_t if_asked_for(void *subject)
+{
+    return find_asked_for(subject);
+}
+
+static void fill_part(void *subject, size_t index, ProtobufCMessage *parameters)
+{
+    const struct inventory *inventory = subject;
+    PB(GetWriterMetadata) *part = (PB(GetWriterMetadata) *)parameters;
+    (void)index;
+    part->index = (uint32_t)inventory->part_writer;
+    part->with_components = part->with_files = true;
+    part->part_bytes = PART_BYTES;
+    part->component = inventory->part_component;
+    part->file = inventory->part_file;
+}
+
+static bool on_part(void *subject, size_t index, const PB(CallReply) * reply)
+{
+    struct inventory *inventory = subject;
+    (void)index;
+    const PB(GetWriterMetadataResult) *result =
+        reply->out_case == PB_OUT(GET_WRITER_METADATA) ? reply->get_writer_metadata : NULL;
+    if (result == NULL || result->writer == NULL)
+        return no_memory(inventory);
+    PB(Writer) part = *result->writer;
+    part.status = ((const PB(Writer) *)inventory->draft->items[inventory->part_writer])->status;
+    part.more = result->more;
+    inventory->part_component = result->more ? result->next_component : 0;
+    inventory->part_file = result->more ? result->next_file : 0;
+    if (!result->more)
+        inventory->part_writer++;
+    bool is_last = !find_asked_for(inventory);
+    return inventory_send_part(inventory, &part) && is_last;
 }
 
 /* ---- volumes ---- */
@@ -219,6 +269,19 @@ static const struct step writers[] = {
     PLAIN(FREE_WRITER_STATUS),
     PLAIN(_NOT_SET),
 };
+static const struct step files[] = {
+    PLAIN(CREATE_OBJECT),
+    PLAIN(INITIALIZE_FOR_BACKUP),
+    STEP(GATHER_WRITER_METADATA, LIMIT_GATHER, NULL, NULL, NULL, false),
+    STEP(GET_WRITER_METADATA_COUNT, LIMIT_CALL, NULL, NULL, on_metadata_count, false),
+    STEP(GET_WRITER_METADATA, LIMIT_CALL, count_expected, fill_metadata, on_metadata, false),
+    STEP(GATHER_WRITER_STATUS, LIMIT_STATUS, NULL, NULL, NULL, false),
+    STEP(GET_WRITER_STATUS_COUNT, LIMIT_CALL, NULL, NULL, on_status_count, false),
+    STEP(GET_WRITER_STATUS_EX, LIMIT_CALL, count_expected, fill_status, on_status, false),
+    PLAIN(FREE_WRITER_STATUS),
+    STEP(GET_WRITER_METADATA, LIMIT_CALL, if_asked_for, fill_part, on_part, false),
+    PLAIN(_NOT_SET),
+};
 static const struct step volumes[] = {
     PLAIN(CREATE_OBJECT),
     PLAIN(INITIALIZE_FOR_BACKUP),
@@ -236,5 +299,6 @@ static const struct step providers[] = {
 
 const struct step *inventory_steps(enum inventory_kind kind)
 {
-    return kind == INVENTORY_WRITERS ? writers : kind == INVENTORY_VOLUMES ? volumes : providers;
+    static const struct step *const tables[INVENTORY_KINDS] = {writers, volumes, providers, files};
+    return tables[kind];
 }

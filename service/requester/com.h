@@ -13,6 +13,7 @@
 #include <vss.h>
 #include <vswriter.h>
 #include <vsbackup.h>
+#include <vsmgmt.h>
 #include <vsserror.h>
 
 static inline void writer_components_release(IVssWriterComponentsExt *components)

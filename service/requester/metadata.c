@@ -11,6 +11,24 @@ static HRESULT failed(struct reply *reply, const char *method, HRESULT hresult)
     return hresult;
 }
 
+/* ---- Parts. ---- */
+
+enum {
+    FIELD_BYTES = 24 /* about: what a file or a component takes beside its texts */
+};
+
+/* False: what comes now is for the next part. At least one thing is in each. */
+static bool has_room(struct metadata_part *part)
+{
+    part->more |= part->budget > 0 && part->used >= part->budget;
+    return !part->more;
+}
+
+static void use(struct metadata_part *part, const char *text)
+{
+    part->used += text != NULL ? strlen(text) : 0;
+}
+
 /* Moves a BSTR onto the wire. */
 static char *take_text(struct reply *reply, BSTR text)
 {
@@ -58,44 +76,84 @@ static HRESULT read_file(struct reply *reply, IVssWMFiledesc *file, PB(FileDescr
     return SUCCEEDED(hresult) ? S_OK : failed(reply, "IVssWMFiledesc", hresult);
 }
 
-/* One list of file descriptors: how many, and how to get each. */
+/* One list of file descriptors: how many, how to get each, and where they go. */
 struct file_list {
     const char *method;
     UINT count;
     void *object;
     HRESULT(STDMETHODCALLTYPE *get)(void *object, UINT index, IVssWMFiledesc **file);
+    PB(FileDescriptor) * **out;
+    size_t *out_count;
 };
 
-/* `out` NULL: only the roots are wanted. */
-static HRESULT read_files(struct reply *reply, const struct file_list *list, PB(FileDescriptor) * **out,
-                          size_t *out_count, struct roots *roots)
+static HRESULT read_one(struct reply *reply, const struct file_list *list, UINT index,
+                        PB(FileDescriptor) * message, struct roots *roots)
 {
-    PB(FileDescriptor) **files = NULL;
-    if (out != NULL && list->count > 0) {
-        files = reply_alloc(reply, list->count * sizeof *files);
-        if (files == NULL) {
-            return S_OK; /* the reply says so */
-        }
-        *out = files;
+    IVssWMFiledesc *file = NULL;
+    HRESULT hresult = list->get(list->object, index, &file);
+    if (FAILED(hresult) || file == NULL) {
+        return failed(reply, list->method, FAILED(hresult) ? hresult : E_POINTER);
     }
-    for (UINT i = 0; i < list->count && !reply->no_memory; i++) {
-        IVssWMFiledesc *file = NULL;
-        HRESULT hresult = list->get(list->object, i, &file);
-        if (FAILED(hresult) || file == NULL) {
-            return failed(reply, list->method, FAILED(hresult) ? hresult : E_POINTER);
+    hresult = read_file(reply, file, message, roots);
+    IVssWMFiledesc_Release(file);
+    return hresult;
+}
+
+/* All of the list: the directories alone. */
+static HRESULT read_roots(struct reply *reply, const struct file_list *list, struct roots *roots)
+{
+    HRESULT hresult = S_OK;
+    for (UINT i = 0; i < list->count && SUCCEEDED(hresult) && !reply->no_memory; i++) {
+        hresult = read_one(reply, list, i, NULL, roots);
+    }
+    return hresult;
+}
+
+/* From the part's file on, which is counted from the beginning of the list here. */
+static HRESULT read_files(struct reply *reply, const struct file_list *list, struct roots *roots,
+                          struct metadata_part *part)
+{
+    UINT first = part->file;
+    if (first >= list->count) {
+        part->file -= list->count;
+        return S_OK;
+    }
+    PB(FileDescriptor) **files = reply_alloc(reply, (list->count - first) * sizeof *files);
+    *list->out = files; /* without memory the reply says so */
+    for (UINT i = first; i < list->count && !reply->no_memory && has_room(part); i++) {
+        PB(FileDescriptor) *message = reply_message(reply, &shadowpipe__v1__file_descriptor__descriptor);
+        HRESULT hresult = read_one(reply, list, i, message, roots);
+        if (FAILED(hresult) || message == NULL) {
+            return hresult;
         }
-        PB(FileDescriptor) *message = NULL;
-        if (files != NULL) {
-            message = reply_message(reply, &shadowpipe__v1__file_descriptor__descriptor);
-        }
-        hresult = read_file(reply, file, message, roots);
-        IVssWMFiledesc_Release(file);
+        files[(*list->out_count)++] = message;
+        part->used += FIELD_BYTES;
+        use(part, message->path);
+        use(part, message->filespec);
+        use(part, message->alternate_location);
+        part->file = i + 1;
+    }
+    if (!part->more) {
+        part->file = 0;
+    }
+    return S_OK;
+}
+
+/* One after the other; part->file counts through them. */
+static HRESULT read_lists(struct reply *reply, const struct file_list *lists, size_t count,
+                          struct roots *roots, struct metadata_part *part)
+{
+    UINT before = 0;
+    for (size_t i = 0; i < count; i++) {
+        HRESULT hresult = read_files(reply, &lists[i], roots, part);
         if (FAILED(hresult)) {
             return hresult;
         }
-        if (message != NULL) {
-            files[(*out_count)++] = message;
+        if (part->more) {
+            part->file += before;
+            return S_OK;
         }
+        before += lists[i].count;
     }
     return S_OK;
 }
@@ -152,25 +210,33 @@ static HRESULT read_dependencies(struct reply *reply, IVssWMComponent *component
 typedef HRESULT(STDMETHODCALLTYPE *get_file)(void *object, UINT index, IVssWMFiledesc **file);
 
 static HRESULT read_component_files(struct reply *reply, IVssWMComponent *component, PVSSCOMPONENTINFO info,
-                                    bool with_files, PB(Component) * out)
+                                    struct metadata_part *part, PB(Component) * out)
 {
     const struct file_list lists[] = {
-        {"IVssWMComponent::GetFile", info->cFileCount, component, (get_file)component->lpVtbl->GetFile},
+        {"IVssWMComponent::GetFile", info->cFileCount, component, (get_file)component->lpVtbl->GetFile,
+         &out->files, &out->n_files},
         {"IVssWMComponent::GetDatabaseFile", info->cDatabases, component,
-         (get_file)component->lpVtbl->GetDatabaseFile},
+         (get_file)component->lpVtbl->GetDatabaseFile, &out->database_files, &out->n_database_files},
         {"IVssWMComponent::GetDatabaseLogFile", info->cLogFiles, component,
-         (get_file)component->lpVtbl->GetDatabaseLogFile},
+         (get_file)component->lpVtbl->GetDatabaseLogFile, &out->log_files, &out->n_log_files},
     };
-    PB(FileDescriptor) * **const to[] = {&out->files, &out->database_files, &out->log_files};
-    size_t *const counts[] = {&out->n_files, &out->n_database_files, &out->n_log_files};
+    enum {
+        LISTS = sizeof lists / sizeof lists[0]
+    };
     struct roots roots;
     roots_init(&roots, reply);
     HRESULT hresult = S_OK;
-    for (size_t i = 0; i < 3 && SUCCEEDED(hresult); i++) {
-        hresult = read_files(reply, &lists[i], with_files ? to[i] : NULL, counts[i], &roots);
+    if (part->with_files) {
+        hresult = read_lists(reply, lists, LISTS, &roots, part);
+    }
+    for (size_t i = 0; i < LISTS && SUCCEEDED(hresult) && !part->with_files; i++) {
+        hresult = read_roots(reply, &lists[i], &roots);
     }
     if (SUCCEEDED(hresult)) {
         out->roots = roots_take(&roots, &out->n_roots);
+    }
+    for (size_t i = 0; i < out->n_roots && out->roots != NULL; i++) {
+        use(part, out->roots[i]);
     }
     return hresult;
 }
@@ -182,7 +248,7 @@ static PB(ComponentType) component_type(VSS_COMPONENT_TYPE type)
                : PB_VALUE(COMPONENT_TYPE, COMPONENT_TYPE_UNSPECIFIED);
 }
 
-static HRESULT read_component(struct reply *reply, IVssWMComponent *component, bool with_files,
+static HRESULT read_component(struct reply *reply, IVssWMComponent *component, struct metadata_part *part,
                               PB(Component) * out)
 {
     PVSSCOMPONENTINFO info = NULL;
@@ -201,21 +267,27 @@ static HRESULT read_component(struct reply *reply, IVssWMComponent *component, b
     out->flags = info->dwComponentFlags;
     hresult = read_dependencies(reply, component, info->cDependencies, out);
     if (SUCCEEDED(hresult)) {
-        hresult = read_component_files(reply, component, info, with_files, out);
+        hresult = read_component_files(reply, component, info, part, out);
     }
+    /* After the files: however small the part, one of them is in it, and the next goes on behind it. */
+    part->used += FIELD_BYTES;
+    use(part, out->logical_path);
+    use(part, out->name);
+    use(part, out->caption);
     /* The object owns the struct and the strings in it. */
     IVssWMComponent_FreeComponentInfo(component, info);
     return hresult;
 }
 
+/* From the part's component on. */
 static HRESULT read_components(struct reply *reply, IVssExamineWriterMetadata *metadata, UINT count,
-                               bool with_files, PB(Writer) * writer)
+                               struct metadata_part *part, PB(Writer) * writer)
 {
-    if (count == 0) {
+    if (part->component >= count) {
         return S_OK;
     }
-    writer->components = reply_alloc(reply, count * sizeof(PB(Component) *));
-    for (UINT i = 0; i < count && !reply->no_memory; i++) {
+    writer->components = reply_alloc(reply, (count - part->component) * sizeof(PB(Component) *));
+    for (UINT i = part->component; i < count && !reply->no_memory && has_room(part); i++) {
         IVssWMComponent *component = NULL;
         HRESULT hresult = IVssExamineWriterMetadata_GetComponent(metadata, i, &component);
         if (FAILED(hresult) || component == NULL) {
@@ -223,18 +295,26 @@ static HRESULT read_components(struct reply *reply, IVssExamineWriterMetadata *m
                           FAILED(hresult) ? hresult : E_POINTER);
         }
         PB(Component) *message = reply_message(reply, &shadowpipe__v1__component__descriptor);
-        hresult = message != NULL ? read_component(reply, component, with_files, message) : S_OK;
+        hresult = message != NULL ? read_component(reply, component, part, message) : S_OK;
         IVssWMComponent_Release(component);
         if (FAILED(hresult)) {
             return hresult;
         }
         writer->components[writer->n_components] = message;
         writer->n_components += message != NULL;
+        part->component = part->more ? i : i + 1;
     }
     return S_OK;
 }
 
 /* ---- The writer. ---- */
+
+struct counts {
+    UINT components;
+    UINT includes;
+    UINT excludes;
+    UINT mappings; /* alternate locations */
+};
 
 static HRESULT read_identity(struct reply *reply, IVssExamineWriterMetadata *metadata, PB(Writer) * writer)
 {
@@ -270,18 +350,18 @@ static HRESULT read_identity(struct reply *reply, IVssExamineWriterMetadata *met
     return SUCCEEDED(hresult) ? S_OK : failed(reply, "IVssExamineWriterMetadata::GetIdentity", hresult);
 }
 
-static HRESULT read_restore_method(struct reply *reply, IVssExamineWriterMetadata *metadata, bool with_files,
-                                   PB(Writer) * writer)
+static HRESULT read_restore_method(struct reply *reply, IVssExamineWriterMetadata *metadata,
+                                   PB(Writer) * writer, UINT *mappings)
 {
     VSS_RESTOREMETHOD_ENUM method = VSS_RME_UNDEFINED;
     VSS_WRITERRESTORE_ENUM restore = VSS_WRE_UNDEFINED;
     BSTR service = NULL;
     BSTR procedure = NULL;
     boolean reboot = 0;
-    UINT mappings = 0;
     HRESULT hresult = IVssExamineWriterMetadata_GetRestoreMethod(metadata, &method, &service, &procedure,
-                                                                 &restore, &reboot, &mappings);
+                                                                 &restore, &reboot, mappings);
     if (hresult == S_FALSE || hresult == E_NOTIMPL) {
+        *mappings = 0;
         return S_OK; /* the writer does not say how it wants to be restored */
     }
     if (FAILED(hresult)) {
@@ -302,46 +382,46 @@ static HRESULT read_restore_method(struct reply *reply, IVssExamineWriterMetadat
     out->service = service_text;
     out->user_procedure = procedure_text;
     out->reboot_required = reboot != 0;
-    const struct file_list list = {"IVssExamineWriterMetadata::GetAlternateLocationMapping", mappings,
-                                   metadata, (get_file)metadata->lpVtbl->GetAlternateLocationMapping};
-    return with_files ? read_files(reply, &list, &out->alternate_locations, &out->n_alternate_locations, NULL)
-                      : S_OK;
+    return S_OK;
 }
 
-static HRESULT read_writer_files(struct reply *reply, IVssExamineWriterMetadata *metadata, UINT includes,
-                                 UINT excludes, PB(Writer) * writer)
+/* The lists that are no component's. */
+static HRESULT read_writer_files(struct reply *reply, IVssExamineWriterMetadata *metadata,
+                                 const struct counts *counts, struct metadata_part *part, PB(Writer) * writer)
 {
-    const struct file_list include = {"IVssExamineWriterMetadata::GetIncludeFile", includes, metadata,
-                                      (get_file)metadata->lpVtbl->GetIncludeFile};
-    const struct file_list exclude = {"IVssExamineWriterMetadata::GetExcludeFile", excludes, metadata,
-                                      (get_file)metadata->lpVtbl->GetExcludeFile};
-    HRESULT hresult = read_files(reply, &include, &writer->include_files, &writer->n_include_files, NULL);
-    if (SUCCEEDED(hresult)) {
-        hresult = read_files(reply, &exclude, &writer->exclude_files, &writer->n_exclude_files, NULL);
-    }
-    return hresult;
+    PB(RestoreMethod) *restore = writer->restore_method;
+    const struct file_list lists[] = {
+        {"IVssExamineWriterMetadata::GetIncludeFile", counts->includes, metadata,
+         (get_file)metadata->lpVtbl->GetIncludeFile, &writer->include_files, &writer->n_include_files},
+        {"IVssExamineWriterMetadata::GetExcludeFile", counts->excludes, metadata,
+         (get_file)metadata->lpVtbl->GetExcludeFile, &writer->exclude_files, &writer->n_exclude_files},
+        {"IVssExamineWriterMetadata::GetAlternateLocationMapping", counts->mappings, metadata,
+         (get_file)metadata->lpVtbl->GetAlternateLocationMapping,
+         restore != NULL ? &restore->alternate_locations : NULL,
+         restore != NULL ? &restore->n_alternate_locations : NULL},
+    };
+    return read_lists(reply, lists, restore != NULL ? 3 : 2, NULL, part);
 }
 
-HRESULT metadata_fill(struct reply *reply, IVssExamineWriterMetadata *metadata, bool with_components,
-                      bool with_files, PB(Writer) * writer)
+HRESULT metadata_fill(struct reply *reply, IVssExamineWriterMetadata *metadata, struct metadata_part *part,
+                      PB(Writer) * writer)
 {
     writer->status = reply_message(reply, &shadowpipe__v1__writer_status__descriptor);
     if (writer->status == NULL) {
         return S_OK;
     }
     HRESULT hresult = read_identity(reply, metadata, writer);
-    UINT includes = 0;
-    UINT excludes = 0;
-    UINT components = 0;
+    struct counts counts = {0};
     DWORD schema = 0;
     if (SUCCEEDED(hresult)) {
-        hresult = IVssExamineWriterMetadata_GetFileCounts(metadata, &includes, &excludes, &components);
+        hresult = IVssExamineWriterMetadata_GetFileCounts(metadata, &counts.includes, &counts.excludes,
+                                                          &counts.components);
         if (FAILED(hresult)) {
             failed(reply, "IVssExamineWriterMetadata::GetFileCounts", hresult);
         }
     }
     if (SUCCEEDED(hresult)) {
-        hresult = read_restore_method(reply, metadata, with_files, writer);
+        hresult = read_restore_method(reply, metadata, writer, &counts.mappings);
     }
     if (SUCCEEDED(hresult)) {
         HRESULT has_schema = IVssExamineWriterMetadata_GetBackupSchema(metadata, &schema);
@@ -350,13 +430,14 @@ HRESULT metadata_fill(struct reply *reply, IVssExamineWriterMetadata *metadata, 
             failed(reply, "IVssExamineWriterMetadata::GetBackupSchema", hresult);
         }
     }
-    writer->status->components = components;
+    writer->status->components = counts.components;
     writer->backup_schema = schema;
-    if (SUCCEEDED(hresult) && with_components) {
-        hresult = read_components(reply, metadata, components, with_files, writer);
+    if (SUCCEEDED(hresult) && part->with_components) {
+        hresult = read_components(reply, metadata, counts.components, part, writer);
     }
-    if (SUCCEEDED(hresult) && with_files) {
-        hresult = read_writer_files(reply, metadata, includes, excludes, writer);
+    if (SUCCEEDED(hresult) && part->with_files && !part->more) {
+        part->component = counts.components;
+        hresult = read_writer_files(reply, metadata, &counts, part, writer);
     }
     return hresult;
 }

@@ -145,6 +145,8 @@ static const struct method methods[] = {
     SYNC(GET_ROOT_AND_LOGICAL_PREFIX_PATHS, "GetRootAndLogicalPrefixPaths", record_missing_initialize,
          get_root_and_logical_prefix_paths),
     SYNC(IS_VOLUME_SNAPSHOTTED, "IsVolumeSnapshotted", NULL, is_volume_snapshotted),
+    SYNC(QUERY_DIFF_AREAS, "QueryDiffAreasForVolume", NULL, query_diff_areas),
+    SYNC(COUNT_SNAPSHOTS, "CountSnapshots", NULL, count_snapshots),
     SYNC(SHOULD_BLOCK_REVERT, "ShouldBlockRevert", NULL, should_block_revert),
     SYNC(CREATE_OBJECT, "CreateVssBackupComponents", NULL, create_object),
     SYNC(RELEASE_OBJECT, "Release", record_missing_object, release_object),

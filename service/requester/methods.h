@@ -47,6 +47,8 @@ method_start pre_restore, post_restore;
 method_run expose_snapshot, unexpose_snapshot, break_snapshot_set, revert_to_snapshot, should_block_revert,
     add_snapshot_to_recovery_set, get_root_and_logical_prefix_paths;
 method_start break_snapshot_set_ex, import_snapshots, query_revert_status, recover_set;
+/* methods_storage.c */
+method_run query_diff_areas, count_snapshots;
 /* methods_snapshots.c */
 method_run get_snapshot_properties, query, delete_snapshots, is_volume_supported, is_volume_snapshotted;
 

@@ -34,37 +34,43 @@ HRESULT get_writer_metadata_count(struct session *session, const PB(Call) * call
     return hresult;
 }
 
-static void put_result(struct reply *reply, bool is_ex, PB(Writer) * writer)
+static void put_result(struct reply *reply, bool is_ex, const struct metadata_part *part, PB(Writer) * writer)
 {
     PB(GetWriterMetadataResult) *out =
         is_ex ? REPLY_OUT(reply, GET_WRITER_METADATA_EX, get_writer_metadata_ex, get_writer_metadata_result)
               : REPLY_OUT(reply, GET_WRITER_METADATA, get_writer_metadata, get_writer_metadata_result);
-    if (out != NULL) {
-        out->writer = writer;
+    if (out == NULL) {
+        return;
+    }
+    out->writer = writer;
+    out->more = part->more;
+    if (part->more) {
+        out->next_component = part->component;
+        out->next_file = part->file;
     }
 }
 
 /* Takes over the reference. A writer too large for the reply's memory is still named, without its details. */
-static HRESULT take_metadata(struct reply *reply, IVssExamineWriterMetadata *metadata, bool with_components,
-                             bool with_files, bool is_ex)
+static HRESULT take_metadata(struct reply *reply, IVssExamineWriterMetadata *metadata,
+                             struct metadata_part part, bool is_ex)
 {
     static char left_out[] = "the components and files";
     PB(Writer) *writer = reply_message(reply, &shadowpipe__v1__writer__descriptor);
-    HRESULT hresult =
-        writer != NULL ? metadata_fill(reply, metadata, with_components, with_files, writer) : S_OK;
-    if (SUCCEEDED(hresult) && reply->no_memory && (with_components || with_files)) {
+    HRESULT hresult = writer != NULL ? metadata_fill(reply, metadata, &part, writer) : S_OK;
+    if (SUCCEEDED(hresult) && reply->no_memory && (part.with_components || part.with_files)) {
         log_failure("a writer's description takes too much memory; its components are left out");
         arena_reset(reply->arena);
         reply->no_memory = false;
         writer = reply_message(reply, &shadowpipe__v1__writer__descriptor);
-        hresult = writer != NULL ? metadata_fill(reply, metadata, false, false, writer) : S_OK;
+        part = (struct metadata_part){0};
+        hresult = writer != NULL ? metadata_fill(reply, metadata, &part, writer) : S_OK;
         if (writer != NULL) {
             writer->left_out = left_out;
         }
     }
     IVssExamineWriterMetadata_Release(metadata);
     if (SUCCEEDED(hresult) && writer != NULL) {
-        put_result(reply, is_ex, writer);
+        put_result(reply, is_ex, &part, writer);
     }
     return hresult;
 }
@@ -111,7 +117,12 @@ HRESULT get_writer_metadata(struct session *session, const PB(Call) * call, stru
             return hresult;
         }
     }
-    hresult = take_metadata(reply, metadata, in->with_components, in->with_files, false);
+    const struct metadata_part part = {.with_components = in->with_components,
+                                       .with_files = in->with_files,
+                                       .budget = in->part_bytes,
+                                       .component = in->component,
+                                       .file = in->file};
+    hresult = take_metadata(reply, metadata, part, false);
     if (SUCCEEDED(hresult) && in->with_document) {
         describe_document(session, reply, &instance_id);
     }
@@ -139,7 +150,12 @@ HRESULT get_writer_metadata_ex(struct session *session, const PB(Call) * call, s
             return hresult;
         }
     }
-    hresult = take_metadata(reply, plain, in->with_components, in->with_files, true);
+    const struct metadata_part part = {.with_components = in->with_components,
+                                       .with_files = in->with_files,
+                                       .budget = in->part_bytes,
+                                       .component = in->component,
+                                       .file = in->file};
+    hresult = take_metadata(reply, plain, part, true);
     if (SUCCEEDED(hresult) && in->with_document) {
         describe_document(session, reply, &instance_id);
     }

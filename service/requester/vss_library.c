@@ -95,6 +95,9 @@ bool vss_library_load(struct vss_library *library, const wchar_t *path, bool mus
            find(module, "IsVolumeSnapshottedInternal", "IsVolumeSnapshotted", failure));
     assign(&library->should_block_revert,
            find(module, "ShouldBlockRevertInternal", "ShouldBlockRevert", failure));
+    struct ready_failure absent = {0};
+    assign(&library->get_provider_management,
+           find(module, "GetProviderMgmtInterfaceInternal", "GetProviderMgmtInterface", &absent));
     library->simulated = GetProcAddress(module, "ShadowpipeSimulatorVersion") != NULL;
     if (SUCCEEDED(failure->hresult) && must_be_simulator && !library->simulated) {
         set_failure(failure, E_ACCESSDENIED, "LoadLibraryEx",

@@ -1,4 +1,4 @@
-/* vssapi.dll, loaded by full path, and the five functions that a requester needs from it.
+/* vssapi.dll, loaded by full path, and the functions that a requester needs from it.
  *
  * The system's own copy comes from System32 and from nowhere else; another path comes only from the
  * administrator's configuration or the console's command line, which is how the simulator is put in its
@@ -17,6 +17,8 @@ struct vss_library {
     void(STDAPICALLTYPE *free_snapshot_properties)(VSS_SNAPSHOT_PROP *properties);
     HRESULT(STDAPICALLTYPE *is_volume_snapshotted)(VSS_PWSZ volume, BOOL *present, LONG *capability);
     HRESULT(STDAPICALLTYPE *should_block_revert)(LPCWSTR volume, boolean *block);
+    /* NULL where the library has it not: only what is known about shadow storage depends on it. */
+    HRESULT(STDAPICALLTYPE *get_provider_management)(VSS_ID provider, IID interface_id, IUnknown **management);
 };
 
 /* Why a requester cannot work; goes into RequesterHello. */

@@ -68,17 +68,180 @@ static void test_writers(void **state)
     world_end(world);
 }
 
+/* Components are read only where somebody wants them, and an answer without them serves nobody who does. */
+static void test_writers_without_components(void **state)
+{
+    (void)state;
+    struct world *world = world_new();
+    struct peer *peer = client_connect(world, NULL, USER_RIGHTS);
+    size_t components;
+    uint32_t plain = ask_writers(world, peer, false, false, "");
+    world_run(world);
+    assert_int_equal(count_writers(peer, plain, &components), WRITERS);
+    uint32_t whole = ask_writers(world, peer, true, false, "");
+    world_run(world);
+    assert_int_equal(world->requesters_count, 2);
+    assert_int_equal(count_writers(peer, whole, &components), WRITERS);
+    assert_int_equal(components, 2 * WRITERS);
+    plain = ask_writers(world, peer, false, false, "");
+    whole = ask_writers(world, peer, true, false, "");
+    world_run(world);
+    assert_int_equal(world->requesters_count, 2);
+    /* It comes when a run without them is under way: the next one is for it. */
+    world_advance(world, 6000);
+    world_rule(world, PB_METHOD(GATHER_WRITER_METADATA), 0, ACT_HANG, 0);
+    plain = ask_writers(world, peer, false, false, "");
+    world_run(world);
+    whole = ask_writers(world, peer, true, false, "");
+    world_clear_rules(world);
+    requester_resume(world, world_hanging(world, PB_METHOD(GATHER_WRITER_METADATA)));
+    world_run(world);
+    assert_int_equal(world->requesters_count, 4);
+    assert_int_equal(count_writers(peer, plain, &components), WRITERS);
+    assert_int_equal(components, 0);
+    assert_int_equal(count_writers(peer, whole, &components), WRITERS);
+    assert_int_equal(components, 2 * WRITERS);
+    world_end(world);
+}
+
+static uint32_t ask_files(struct world *world, struct peer *peer, const char *writer)
+{
+    PB(ListWriters) list = SHADOWPIPE__V1__LIST_WRITERS__INIT;
+    list.with_files = true;
+    list.writer = (char *)(uintptr_t)writer;
+    PB(Envelope) envelope = ENVELOPE_OF(LIST_WRITERS, list_writers, &list);
+    return client_send(world, peer, &envelope);
+}
+
+/* The parts of each writer, in their order. Returns how many frames. */
+static size_t check_parts(struct peer *peer, uint32_t id)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < peer->frames_count; i++) {
+        if (peer->frames[i]->id != id || peer->frames[i]->body_case != PB_BODY(WRITER))
+            continue;
+        const PB(Writer) *writer = peer->frames[i]->writer;
+        bool is_last = count++ % 3 == 2;
+        assert_int_equal(writer->status->state, PB_VALUE(WRITER_STATE, WRITER_STATE_STABLE));
+        assert_int_equal(writer->status->components, 2);
+        assert_int_equal(writer->more, !is_last);
+        assert_int_equal(writer->n_components, is_last ? 0 : 1);
+        assert_int_equal(writer->n_include_files, is_last ? 1 : 0);
+        if (!is_last)
+            assert_string_equal(writer->components[0]->files[0]->path, "C:\\Data");
+    }
+    return count;
+}
+
 static void test_writers_with_files(void **state)
 {
     (void)state;
     struct world *world = world_new();
     struct peer *peer = client_connect(world, NULL, USER_RIGHTS);
-    PB(ListWriters) list = SHADOWPIPE__V1__LIST_WRITERS__INIT;
-    list.with_files = true;
-    PB(Envelope) envelope = ENVELOPE_OF(LIST_WRITERS, list_writers, &list);
-    uint32_t id = client_send(world, peer, &envelope);
+    struct peer *other = client_connect(world, NULL, USER_RIGHTS);
+    uint32_t id = ask_files(world, peer, "");
     world_run(world);
-    assert_string_equal(client_status(peer, id)->field, "list_writers.with_files");
+    assert_string_equal(client_status(peer, id)->reason, "EMPTY_NAME");
+    assert_string_equal(client_status(peer, id)->field, "list_writers.writer");
+    /* One after the other, each with a process of its own. */
+    id = ask_files(world, peer, "SqlServerWriter");
+    uint32_t second = ask_files(world, other, "nobody");
+    world_run(world);
+    assert_int_equal(client_final(peer, id)->writers_reply->count, 3);
+    assert_int_equal(check_parts(peer, id), 3);
+    assert_int_equal(client_final(other, second)->writers_reply->count, 0);
+    assert_int_equal(world->requesters_count, 2);
+    assert_int_equal(requester_calls(world, 1, PB_METHOD(RELEASE_OBJECT)), 1);
+    /* All that have the name. */
+    world->all_one_name = true;
+    id = ask_files(world, peer, "Acme Writer");
+    world_run(world);
+    assert_int_equal(check_parts(peer, id), 3 * WRITERS);
+    /* It fails, and who comes behind is served all the same. */
+    world->all_one_name = false;
+    world_rule(world, PB_METHOD(GET_WRITER_METADATA), WRITERS + 2, ACT_FAIL, 0x80042302u);
+    id = ask_files(world, peer, "Acme Writer");
+    second = ask_files(world, other, "Acme Writer");
+    world_run(world);
+    assert_string_equal(client_status(peer, id)->method, "GetWriterMetadata");
+    assert_int_equal(check_parts(other, second), 3);
+    world_clear_rules(world);
+    world_rule(world, PB_METHOD(GATHER_WRITER_METADATA), 1, ACT_DIE, 0);
+    id = ask_files(world, peer, "Acme Writer");
+    second = ask_files(world, other, "Acme Writer");
+    world_run(world);
+    assert_string_equal(client_status(peer, id)->reason, "REQUESTER_DIED");
+    assert_int_equal(check_parts(other, second), 3);
+    world_end(world);
+}
+
+/* No part is asked for that the reader has no room for. */
+static void test_files_for_a_slow_reader(void **state)
+{
+    (void)state;
+    struct world *world = world_new();
+    struct peer *peer = client_connect(world, NULL, USER_RIGHTS);
+    struct peer *other = client_connect(world, NULL, USER_RIGHTS);
+    peer->unsent_bytes = world->config.output_soft_limit_bytes;
+    peer->does_not_read = true;
+    uint32_t id = ask_files(world, peer, "Acme Writer");
+    world_run(world);
+    assert_int_equal(check_parts(peer, id), 1);
+    assert_int_equal(requester_calls(world, 1, PB_METHOD(GET_WRITER_METADATA)), WRITERS + 1);
+    uint32_t second = ask_files(world, other, "Acme Writer");
+    world_run(world);
+    assert_null(client_final(other, second));
+    peer->does_not_read = false;
+    peer_drain(world, peer);
+    world_run(world);
+    assert_int_equal(check_parts(peer, id), 3);
+    assert_non_null(client_final(peer, id));
+    assert_int_equal(check_parts(other, second), 3);
+    world_end(world);
+}
+
+/* A reader that has no room, and one that waits behind it. */
+static uint32_t ask_behind(struct world *world, struct peer *peer, struct peer *other, uint32_t *first)
+{
+    peer->unsent_bytes = world->config.output_soft_limit_bytes;
+    peer->does_not_read = true;
+    *first = ask_files(world, peer, "Acme Writer");
+    world_advance(world, 1000);
+    uint32_t second = ask_files(world, other, "Acme Writer");
+    world_run(world);
+    assert_null(client_final(other, second));
+    return second;
+}
+
+/* Whoever goes takes its run along, and the next is served. */
+static void test_files_are_not_wanted(void **state)
+{
+    (void)state;
+    struct world *world = world_new();
+    struct peer *peer = client_connect(world, NULL, USER_RIGHTS);
+    struct peer *other = client_connect(world, NULL, USER_RIGHTS);
+    uint32_t first;
+    uint32_t second = ask_behind(world, peer, other, &first);
+    client_cancel(world, other, second); /* one that waits disturbs nobody */
+    world_run(world);
+    assert_string_equal(client_status(other, second)->reason, "CANCELLED");
+    assert_null(client_final(peer, first));
+    peer->does_not_read = false;
+    client_cancel(world, peer, first);
+    peer_drain(world, peer);
+    world_run(world);
+    assert_non_null(client_final(peer, first));
+    second = ask_behind(world, peer, other, &first);
+    world_advance(world, world->config.default_timeout_ms - 1000);
+    peer->does_not_read = false;
+    peer_drain(world, peer);
+    world_run(world);
+    assert_string_equal(client_status(peer, first)->reason, "DEADLINE");
+    assert_int_equal(check_parts(other, second), 3);
+    second = ask_behind(world, peer, other, &first);
+    peer_close(world, peer);
+    world_run(world);
+    assert_int_equal(check_parts(other, second), 3);
     world_end(world);
 }
 
@@ -457,7 +620,10 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_writers),
+        cmocka_unit_test(test_writers_without_components),
         cmocka_unit_test(test_writers_with_files),
+        cmocka_unit_test(test_files_for_a_slow_reader),
+        cmocka_unit_test(test_files_are_not_wanted),
         cmocka_unit_test(test_slow_reader),
         cmocka_unit_test(test_volumes),
         cmocka_unit_test(test_providers),

@@ -8,6 +8,7 @@ shadowpipe_add_unit_test(requester_parts SOURCES requester_parts.c LIBRARIES sha
 shadowpipe_add_unit_test(requester_async SOURCES requester_async.c LIBRARIES shadowpipe_requester)
 target_compile_definitions(requester_async PRIVATE COBJMACROS)
 shadowpipe_add_unit_test(requester_methods SOURCES requester_methods.c LIBRARIES shadowpipe_requester)
+shadowpipe_add_unit_test(requester_storage SOURCES requester_storage.c LIBRARIES shadowpipe_requester ole32)
 
 foreach(name IN ITEMS requester_calls requester_duties requester_leaks requester_snapshots)
   shadowpipe_add_unit_test(${name} SOURCES ${name}.c requester_service.c LIBRARIES shadowpipe_requester psapi)

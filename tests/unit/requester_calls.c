@@ -131,6 +131,90 @@ static void check_metadata(struct service *service)
     assert_string_equal(reply->status->method, "GetWriterMetadata");
 }
 
+static const PB(GetWriterMetadataResult) *
+    describe(struct service *service, uint32_t index, uint32_t part_bytes, const uint32_t from[2])
+{
+    PB(Call) call = SHADOWPIPE__V1__CALL__INIT;
+    PB(GetWriterMetadata) in = SHADOWPIPE__V1__GET_WRITER_METADATA__INIT;
+    in.index = index;
+    in.with_components = in.with_files = true;
+    in.part_bytes = part_bytes;
+    in.component = from[0];
+    in.file = from[1];
+    call.method_case = PB_METHOD(GET_WRITER_METADATA);
+    call.get_writer_metadata = &in;
+    const PB(CallReply) *reply = service_call(service, &call);
+    assert_hresult(reply->hresult, S_OK);
+    return reply->get_writer_metadata;
+}
+
+struct totals {
+    size_t components;
+    size_t files[6];
+    char names[1024]; /* of all components, in their order */
+};
+
+static void add_part(struct totals *totals, const PB(Writer) * writer, bool is_continued)
+{
+    for (size_t i = 0; i < writer->n_components; i++) {
+        const PB(Component) *component = writer->components[i];
+        totals->files[0] += component->n_files;
+        totals->files[1] += component->n_database_files;
+        totals->files[2] += component->n_log_files;
+        if (is_continued && i == 0) {
+            continue;
+        }
+        totals->components++;
+        strncat(totals->names, component->name, sizeof totals->names - strlen(totals->names) - 1);
+    }
+    totals->files[3] += writer->n_include_files;
+    totals->files[4] += writer->n_exclude_files;
+    totals->files[5] += writer->restore_method != NULL ? writer->restore_method->n_alternate_locations : 0;
+}
+
+/* However small the parts, together they are the whole, and each brings something. */
+static void parts_are_the_whole(void **state)
+{
+    (void)state;
+    struct service service;
+    service_init(&service);
+    service_scenario(&service, "[writer:Store]\r\ncomponent=One\r\npath=C:\\One\r\nspec=*\r\ncomponents=2\r\n"
+                               "alternate_path=C:\\Other\r\n[component:Store:Base]\r\ndatabase=1\r\n"
+                               "path=C:\\Two\r\nspec=*.mdb\r\nlog_path=C:\\Logs\r\n");
+    service_start_welcomed(&service);
+    CALL_ALL(&service, CREATE, INITIALIZE, STATE, GATHER);
+    uint32_t count =
+        service_simple(&service, PB_METHOD(GET_WRITER_METADATA_COUNT))->get_writer_metadata_count->count;
+    size_t files = 0;
+    for (uint32_t index = 0; index < count; index++) {
+        struct totals whole = {0};
+        add_part(&whole, describe(&service, index, 0, (const uint32_t[2]){0, 0})->writer, false);
+        struct totals parts = {0};
+        uint32_t from[2] = {0, 0};
+        for (bool more = true; more;) {
+            const PB(GetWriterMetadataResult) *part = describe(&service, index, 1, from);
+            add_part(&parts, part->writer, from[1] > 0);
+            more = part->more;
+            if (more) {
+                assert_true(part->next_component > from[0] ||
+                            (part->next_component == from[0] && part->next_file > from[1]));
+                from[0] = part->next_component;
+                from[1] = part->next_file;
+            }
+        }
+        assert_int_equal(parts.components, whole.components);
+        assert_string_equal(parts.names, whole.names);
+        for (size_t i = 0; i < 6; i++) {
+            assert_int_equal(parts.files[i], whole.files[i]);
+            files += whole.files[i] > 0;
+        }
+    }
+    assert_true(files > 5);
+    CALL_ALL(&service, RELEASE);
+    assert_int_equal(service_exit_code(&service), REQUESTER_EXIT_DONE);
+    service_end(&service);
+}
+
 static void backs_up(void **state)
 {
     (void)state;
@@ -579,6 +663,7 @@ int main(int count, char **arguments)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(says_who_it_is),
         cmocka_unit_test(backs_up),
+        cmocka_unit_test(parts_are_the_whole),
         cmocka_unit_test(prepare_says_which_call_is_missing),
         cmocka_unit_test(prepare_hands_on_each_code_unchanged),
         cmocka_unit_test(a_failure_through_query_status),

@@ -21,6 +21,20 @@ static void fill_identity(PB(WriterStatus) * status, unsigned writer)
     status->name = (char *)(uintptr_t)writer_names[writer];
 }
 
+static void answer_part(struct vss_answer *out, const PB(GetWriterMetadata) * part)
+{
+    out->writer.n_components = part->component < 2 ? 1 : 0;
+    out->metadata.more = part->component < 2;
+    out->metadata.next_component = part->component + 1;
+    out->metadata.next_file = part->component;
+    shadowpipe__v1__file_descriptor__init(&out->file);
+    out->file.path = (char *)(uintptr_t) "C:\\Data";
+    out->files[0] = &out->file;
+    out->component.files = out->writer.include_files = out->files;
+    out->component.n_files = part->with_files ? 1 : 0;
+    out->writer.n_include_files = part->component == 2 && part->file == 1 ? 1 : 0;
+}
+
 static void answer_writers(struct vss_answer *out, const struct vss_view *view, const PB(Call) * call)
 {
     unsigned writer;
@@ -45,6 +59,9 @@ static void answer_writers(struct vss_answer *out, const struct vss_view *view, 
         out->writer.status = &out->status;
         out->writer.components = out->components;
         out->writer.n_components = call->get_writer_metadata->with_components ? 2 : 0;
+        out->status.components = 2;
+        if (call->get_writer_metadata->part_bytes != 0) /* one component in each part, then the rest */
+            answer_part(out, call->get_writer_metadata);
         out->metadata.writer = &out->writer;
         out->reply.out_case = PB_OUT(GET_WRITER_METADATA);
         out->reply.get_writer_metadata = &out->metadata;
@@ -57,6 +74,8 @@ static void answer_writers(struct vss_answer *out, const struct vss_view *view, 
     case PB_METHOD(GET_WRITER_STATUS_EX):
         writer = view->present[call->get_writer_status_ex->index];
         fill_identity(&out->status, writer);
+        if (view->all_one_name)
+            out->status.name = (char *)(uintptr_t)writer_names[WRITERS - 1];
         out->status.hresult = view->hresults[writer];
         out->status_result.state_value = view->states[writer];
         out->status_result.writer = &out->status;

@@ -43,6 +43,8 @@ struct vss_answer {
     PB(WriterStatus) status;
     PB(Component) component;
     PB(Component) * components[2];
+    PB(FileDescriptor) file;
+    PB(FileDescriptor) * files[1];
     PB(StartSnapshotSetResult) started;
     PB(AddToSnapshotSetResult) added;
     PB(IsVolumeSupportedResult) supported;
