@@ -62,6 +62,7 @@ struct broker *broker_create(const struct broker_config *config, const struct br
         list_init(&broker->buckets[i]);
     gate_init(&broker->gate);
     lane_init(&broker->lane);
+    retention_init(broker);
     volumes_init(&broker->volumes);
     inventories_init(broker);
     stop_init(broker);
@@ -83,6 +84,7 @@ void broker_destroy(struct broker *broker)
     sessions_free(broker);
     operations_free(broker);
     records_free(broker);
+    retention_free(broker);
     inventories_free(broker);
     requesters_free(broker);
     volumes_free(&broker->volumes);

@@ -105,6 +105,8 @@ static void check_set(const struct broker *broker, const struct set *set)
     assert(list_is_empty(&set->leases) || set->created);
     assert(list_is_empty(&set->leases) || set->stage == SET_HELD || set->stage == SET_COMPLETING_EARLY);
     assert(!set->completed || (set->created && set->has_writers));
+    /* No persistent snapshot without its record. */
+    assert(set->record == NULL || (set->is_persistent && set->record->set == set));
     /* BackupComplete lets writers truncate their logs. */
     assert(!set->completed || set_is_copy(set) || set->succeeded);
     assert(set->stage != SET_HELD || !list_is_empty(&set->leases));
@@ -115,15 +117,37 @@ static void check_set(const struct broker *broker, const struct set *set)
     (void)broker;
 }
 
+static bool is_record(const struct broker *broker, const struct record *record)
+{
+    LIST_EACH(const struct record, other, &broker->records, link)
+    {
+        if (other == record)
+            return true;
+    }
+    return false;
+}
+
+static void check_record(const struct broker *broker, const struct record *record)
+{
+    assert(record->set == NULL || (is_among_sets(broker, record->set) && record->set->record == record));
+    assert(record->stored->n_snapshots > 0);
+    /* Whoever was told of it finds it again after a restart. */
+    assert(!record->is_given || record->stored->created);
+    LIST_EACH(const struct lease, lease, &record->leases, record_link)
+    assert(lease->record == record);
+}
+
 static void check_requesters(const struct broker *broker)
 {
     size_t users = list_count(&broker->sets) + sessions_count(broker) + operations_count(broker);
     for (int kind = 0; kind < INVENTORY_KINDS; kind++)
         users += broker->inventories[kind].requester != NULL;
+    users += broker->retention.requester != NULL;
     assert(users == list_count(&broker->requesters));
     LIST_EACH(const struct requester, requester, &broker->requesters, link)
     assert(is_among_sets(broker, requester->subject) || is_inventory(broker, requester->subject) ||
-           is_session(broker, requester->subject) || is_operation(broker, requester->subject));
+           is_session(broker, requester->subject) || is_operation(broker, requester->subject) ||
+           requester->subject == broker);
 }
 
 /* One that changes something, one that asks; and nobody waits for nothing. */
@@ -163,7 +187,12 @@ void broker_check_invariants(const struct broker *broker)
     LIST_EACH(const struct job, job, &broker->resolving, link)
     assert(job->state == JOB_RESOLVING && job->set == NULL && job->request.connection != NULL);
     LIST_EACH(const struct lease, lease, &broker->leases, link)
-    assert(lease->set == NULL || is_among_sets(broker, lease->set));
+    {
+        assert(lease->set == NULL || is_among_sets(broker, lease->set));
+        assert(lease->record == NULL || is_record(broker, lease->record));
+    }
+    LIST_EACH(const struct record, record, &broker->records, link)
+    check_record(broker, record);
     uint64_t last_ms = 0;
     LIST_EACH(const struct timer, timer, &broker->timers, link)
     {

@@ -79,6 +79,9 @@ PB(Status) * job_resolve(struct job *job);
 /* Volumes that no provider supports leave the job, or fail it. */
 PB(Status) * job_check_support(struct job *job);
 uint32_t job_context(const PB(CreateSnapshot) * wish);
+/* By the bits, some of which may have come as attributes. */
+PB(Context) job_context_kind(const PB(CreateSnapshot) * wish);
+bool job_is_persistent(const PB(CreateSnapshot) * wish);
 bool job_has_writers(const PB(CreateSnapshot) * wish);
 bool job_adds_uncovered(struct job *job, const char *path, const char *reason);
 

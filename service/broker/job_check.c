@@ -15,11 +15,15 @@ enum {
     DRIVE_REMOTE = 4
 };
 
-static const uint32_t volume_not_supported = 0x8004230Cu; /* VSS_E_VOLUME_NOT_SUPPORTED */
+static const uint64_t keep_max_ms = 1000ull * 365 * 24 * 3600 * 1000; /* far from what int64 holds */
+static const uint32_t volume_not_supported = 0x8004230Cu;             /* VSS_E_VOLUME_NOT_SUPPORTED */
 
-/* Attribute bits that change nothing about who owns the copy and how long it lives: NO_AUTORECOVERY,
- * DIFFERENTIAL, PLEX, ROLLBACK_RECOVERY, TXF_RECOVERY. */
-static const uint32_t passed_attributes = 0x2 | 0x20000 | 0x40000 | 0x800000 | 0x2000000;
+/* What contexts are made of: PERSISTENT, CLIENT_ACCESSIBLE, NO_AUTO_RELEASE, NO_WRITERS. */
+static const uint32_t context_bits = 0x1 | 0x4 | 0x8 | 0x10;
+/* What SetContext takes besides: NO_AUTORECOVERY, TRANSPORTABLE, NOT_SURFACED, NOT_TRANSACTED, DIFFERENTIAL,
+ * PLEX, ROLLBACK_RECOVERY, DELAYED_POSTSNAPSHOT, TXF_RECOVERY. Which of them go together VSS knows best. */
+static const uint32_t passed_attributes =
+    0x2 | 0x20 | 0x40 | 0x80 | 0x20000 | 0x40000 | 0x800000 | 0x1000000 | 0x2000000;
 
 static PB(Status) * invalid(struct broker *broker, const char *reason, const char *field, const char *message,
                             const char *advice)
@@ -32,15 +36,51 @@ static PB(Status) * invalid(struct broker *broker, const char *reason, const cha
 
 /* ---- what the wish says ---- */
 
+/* By enum Context. */
+static const uint32_t contexts[] = {0, 0, 0x10, 0x19, 0x09, 0x1D, 0x0D};
+
 uint32_t job_context(const PB(CreateSnapshot) * wish)
 {
-    static const uint32_t contexts[] = {0, 0, 0x10, 0x19, 0x09, 0x1D, 0x0D};
     return contexts[wish->context] | wish->attributes;
+}
+
+PB(Context) job_context_kind(const PB(CreateSnapshot) * wish)
+{
+    for (size_t i = 1; i < sizeof contexts / sizeof contexts[0]; i++) {
+        if (contexts[i] == (job_context(wish) & context_bits))
+            return (PB(Context))i;
+    }
+    return PB_VALUE(CONTEXT, CONTEXT_UNSPECIFIED);
 }
 
 bool job_has_writers(const PB(CreateSnapshot) * wish)
 {
-    return (job_context(wish) & 0x10) == 0;
+    return (job_context(wish) & ATTRIBUTE_NO_WRITERS) == 0;
+}
+
+bool job_is_persistent(const PB(CreateSnapshot) * wish)
+{
+    return (job_context(wish) & ATTRIBUTE_NO_AUTO_RELEASE) != 0;
+}
+
+static PB(Status) * check_context(struct broker *broker, const PB(CreateSnapshot) * wish)
+{
+    if ((wish->attributes & ~(context_bits | passed_attributes)) != 0)
+        return invalid(broker, "BAD_CONTEXT", "create_snapshot.attributes",
+                       "there are bits among the attributes that no context can have",
+                       "Leave out what VSS alone sets, such as IMPORTED or HARDWARE_ASSISTED.");
+    if (job_context_kind(wish) == PB_VALUE(CONTEXT, CONTEXT_UNSPECIFIED))
+        return invalid(broker, "BAD_CONTEXT", "create_snapshot.attributes",
+                       "context and attributes together are none of VSS's contexts",
+                       "Choose the context by its name, and leave its own bits out of the attributes.");
+    if (wish->keep_ms != 0 && !job_is_persistent(wish))
+        return invalid(broker, "NOT_PERSISTENT", "create_snapshot.keep_ms",
+                       "the snapshots of this context end with their lease",
+                       "Choose a persistent context such as APP_ROLLBACK, or leave keep_ms out.");
+    if (wish->keep_ms > keep_max_ms)
+        return invalid(broker, "OUT_OF_RANGE", "create_snapshot.keep_ms",
+                       "no snapshot is kept for 1000 years", "Leave keep_ms out to keep it for ever.");
+    return NULL;
 }
 
 /* The field that asks for something this version does not do; NULL for none. */
@@ -48,10 +88,6 @@ static const char *unimplemented_field(const PB(CreateSnapshot) * wish)
 {
     if (wish->job_key[0] != '\0')
         return "create_snapshot.job_key";
-    if (wish->context > PB_VALUE(CONTEXT, CONTEXT_FILE_SHARE_BACKUP))
-        return "create_snapshot.context";
-    if ((wish->attributes & ~passed_attributes) != 0)
-        return "create_snapshot.attributes";
     if (wish->n_components > 0)
         return "create_snapshot.components";
     if (wish->max_age_ms != 0)
@@ -62,8 +98,6 @@ static const char *unimplemented_field(const PB(CreateSnapshot) * wish)
         return "create_snapshot.lease.mode";
     if (wish->lease != NULL && wish->lease->ttl_ms != 0)
         return "create_snapshot.lease.ttl_ms";
-    if (wish->keep_ms != 0)
-        return "create_snapshot.keep_ms";
     if (wish->dry_run)
         return "create_snapshot.dry_run";
     if (wish->add_needed_volumes)
@@ -152,7 +186,9 @@ PB(Status) * job_check(struct broker *broker, const PB(CreateSnapshot) * wish)
     if (wish->n_volumes > MAX_VOLUMES)
         return invalid(broker, "TOO_MANY_VOLUMES", "create_snapshot.volumes",
                        "VSS takes at most 64 volumes in one snapshot set", "Split the request.");
-    PB(Status) *status = check_options(broker, wish);
+    PB(Status) *status = check_context(broker, wish);
+    if (status == NULL)
+        status = check_options(broker, wish);
     return status != NULL ? status : check_writers(broker, wish);
 }
 

@@ -24,8 +24,12 @@ static PB(Snapshot) * make_snapshot(struct arena *arena, const struct set_volume
         return NULL;
     snapshot->volume_names = volume->names;
     snapshot->n_volume_names = volume->names_count;
+    if (snapshot->snapshot_id[0] == '\0')
+        snapshot->snapshot_id = volume->snapshot_id;
     if (snapshot->volume_guid_path[0] == '\0')
         snapshot->volume_guid_path = volume->guid_path;
+    if (snapshot->device[0] == '\0') /* a copy that no machine has yet */
+        return snapshot;
     snapshot->device_root = text_format(arena, "%s\\", snapshot->device);
     return snapshot->device_root != NULL ? snapshot : NULL;
 }
@@ -63,7 +67,7 @@ static bool add_volumes(struct job *job, PB(SnapshotReply) * reply)
         if (snapshot == NULL)
             return false;
         reply->volumes[reply->n_volumes++] = snapshot;
-        for (size_t j = 0; j < wanted->names_count || j == 0; j++) {
+        for (size_t j = 0; snapshot->device[0] != '\0' && (j < wanted->names_count || j == 0); j++) {
             const char *original = wanted->names_count > 0 ? wanted->names[j] : wanted->guid_path;
             reply->map[reply->n_map] = make_mapping(arena, original, snapshot);
             if (reply->map[reply->n_map] == NULL)
@@ -135,7 +139,7 @@ PB(SnapshotReply) * job_reply(struct job *job, const struct lease *lease)
     reply->shared = false;
     reply->created_ms = set->created_unix_ms;
     reply->consistency = judge_consistency(job);
-    reply->context = job->wish->context != 0 ? job->wish->context : PB_VALUE(CONTEXT, CONTEXT_BACKUP);
+    reply->context = job_context_kind(job->wish);
     reply->uncovered = job->uncovered;
     reply->n_uncovered = job->uncovered_count;
     reply->writers = set->statuses.items;

@@ -8,6 +8,7 @@
 #include "service/broker/job.h"
 #include "service/broker/log.h"
 #include "service/broker/message.h"
+#include "service/broker/record.h"
 #include "service/broker/set.h"
 #include "service/broker/state.h"
 #include "service/broker/watch.h"
@@ -43,6 +44,7 @@ static bool fill_info(struct lease *lease, const struct job *job)
     info->client_name = arena_strdup(arena, connection->client_name);
     info->purpose = arena_strdup(arena, job->wish->purpose);
     info->created_ms = lease->created_unix_ms;
+    info->persistent = job->set->is_persistent;
     info->volumes = arena_alloc(arena, job->volumes_count * sizeof *info->volumes);
     if (info->set_id == NULL || info->owner_sid == NULL || info->client_name == NULL ||
         info->purpose == NULL || info->volumes == NULL)
@@ -66,7 +68,8 @@ struct lease *lease_create(struct job *job)
     if (lease == NULL)
         return NULL;
     lease->broker = broker;
-    lease->set = job->set;
+    lease->set = set_serves_leases(job->set) ? job->set : NULL;
+    lease->record = job->set->record;
     lease->connection = job->request.connection;
     lease->owner = owner_share(job->owner);
     lease->created_unix_ms = job->set->created_unix_ms;
@@ -82,7 +85,10 @@ struct lease *lease_create(struct job *job)
         return NULL;
     }
     list_append(&broker->leases, &lease->link);
-    list_append(&job->set->leases, &lease->set_link);
+    if (lease->set != NULL)
+        list_append(&lease->set->leases, &lease->set_link);
+    if (lease->record != NULL)
+        list_append(&lease->record->leases, &lease->record_link);
     list_append(&lease->connection->leases, &lease->connection_link);
     watch_lease(lease);
     return lease;
@@ -95,16 +101,30 @@ void lease_discard(struct lease *lease)
 
 /* ---- ends ---- */
 
+static bool is_lost(const struct lease *lease)
+{
+    return lease->set == NULL && lease->record == NULL;
+}
+
+/* What it read is told. */
+static void end(struct lease *lease)
+{
+    struct set *set = lease->set;
+    struct record *record = lease->record;
+    lease_free(lease);
+    if (set != NULL)
+        set_lease_ended(set);
+    if (record != NULL)
+        record_lease_ended(record);
+}
+
 void leases_abandon(struct connection *connection)
 {
     while (!list_is_empty(&connection->leases)) {
         struct lease *lease = LIST_FIRST(&connection->leases, struct lease, connection_link);
-        struct set *set = lease->set;
         broker_log(lease->broker, BROKER_LOG_INFO, "lease %s of %s ends with its connection", lease->id,
                    lease->info->client_name);
-        lease_free(lease);
-        if (set != NULL)
-            set_lease_ended(set);
+        end(lease);
     }
 }
 
@@ -121,8 +141,13 @@ static void lose(struct lease *lease, const char *reason)
 
 void leases_lose(struct set *set, const char *reason)
 {
-    while (!list_is_empty(&set->leases))
-        lose(LIST_FIRST(&set->leases, struct lease, set_link), reason);
+    while (!list_is_empty(&set->leases)) {
+        struct lease *lease = LIST_FIRST(&set->leases, struct lease, set_link);
+        list_remove(&lease->set_link);
+        lease->set = NULL;
+        if (is_lost(lease)) /* persistent snapshots can be read all the same */
+            lose(lease, reason);
+    }
 }
 
 void leases_lose_record(struct record *record, const char *reason)
@@ -192,7 +217,7 @@ static PB(Status) *
                              "the lease belongs to another connection, and the token is not its");
         return error_advise(status, "Give the lease's token, or use the connection that made it.");
     }
-    if ((*lease)->set == NULL) {
+    if (is_lost(*lease)) {
         status = status_make(&broker->arena, PB_CODE(DATA_LOSS), "SNAPSHOT_LOST",
                              "the snapshots of this lease are gone: %s",
                              (*lease)->lost_reason != NULL ? (*lease)->lost_reason : "no memory");
@@ -223,6 +248,22 @@ static void answer(struct connection *connection, uint32_t id, PB(Completion) co
     reply_now(connection, id, &envelope);
 }
 
+/* The backup of a persistent set was completed when its snapshots were made, or never will be. */
+static bool record_is_finished(const struct record *record)
+{
+    return record->set == NULL || record->finished != NULL || record->finish_failure != NULL;
+}
+
+static void answer_by_record(struct connection *connection, uint32_t id, const struct record *record)
+{
+    if (record->finished == NULL) {
+        fail_now(connection, id, record->finish_failure);
+        return;
+    }
+    PB(Envelope) envelope = ENVELOPE(FINISH_REPLY, .finish_reply = record->finished);
+    reply_now(connection, id, &envelope);
+}
+
 void lease_finish(struct connection *connection, const PB(Envelope) * envelope)
 {
     const PB(FinishBackup) *wish = envelope->finish_backup;
@@ -232,7 +273,13 @@ void lease_finish(struct connection *connection, const PB(Envelope) * envelope)
         fail_now(connection, envelope->id, refusal);
         return;
     }
-    struct set *set = lease->set;
+    struct record *record = lease->record;
+    if (lease->set == NULL && record_is_finished(record)) {
+        answer_by_record(connection, envelope->id, record);
+        end(lease);
+        return;
+    }
+    struct set *set = lease->set != NULL ? lease->set : record->set; /* which is ending, and will tell */
     struct finish *finish = calloc(1, sizeof *finish);
     if (finish == NULL) {
         fail_now(connection, envelope->id, NULL);
@@ -241,6 +288,8 @@ void lease_finish(struct connection *connection, const PB(Envelope) * envelope)
     if (wish->outcome == PB_VALUE(OUTCOME, OUTCOME_SUCCEEDED))
         set->succeeded = true;
     lease_free(lease);
+    if (record != NULL)
+        record_lease_ended(record);
     if (!list_is_empty(&set->leases)) { /* others still read */
         free(finish);
         answer(connection, envelope->id,
@@ -274,10 +323,10 @@ void finishes_reply(struct set *set, PB(Completion) completion, PB(Status) * fai
 {
     PB(FinishReply) reply = SHADOWPIPE__V1__FINISH_REPLY__INIT;
     reply.completion = completion;
-    if (list_is_empty(&set->finishes))
-        return;
     if (completion == PB_VALUE(COMPLETION, COMPLETION_COMPLETED))
         warn_of_writers(&set->broker->arena, set, &reply);
+    if (set->record != NULL)
+        record_note_finish(set->record, &reply, failure);
     while (!list_is_empty(&set->finishes)) {
         struct finish *finish = LIST_FIRST(&set->finishes, struct finish, link);
         PB(Envelope) envelope = ENVELOPE(FINISH_REPLY, .finish_reply = &reply);
@@ -304,7 +353,7 @@ void leases_list(struct connection *connection, const PB(Envelope) * envelope)
     LIST_EACH(struct lease, lease, &broker->leases, link)
     {
         bool is_shown = lease->owner == connection->owner || envelope->list_leases->all_owners;
-        if (is_shown && lease->set != NULL)
+        if (is_shown && !is_lost(lease))
             reply.leases[reply.n_leases++] = lease->info;
     }
     PB(Envelope) answer_envelope = ENVELOPE(LEASES_REPLY, .leases_reply = &reply);

@@ -4,9 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "service/broker/error.h"
 #include "service/broker/lease.h"
 #include "service/broker/log.h"
 #include "service/broker/message.h"
+#include "service/broker/retention.h"
 #include "service/broker/set.h"
 #include "service/broker/state.h"
 #include "service/broker/writers.h"
@@ -32,6 +34,8 @@ static struct record *record_new(struct broker *broker)
 static void record_free(struct record *record)
 {
     assert(list_is_empty(&record->leases));
+    if (record->set != NULL)
+        record->set->record = NULL;
     list_remove(&record->link);
     arena_free(&record->arena);
     free(record);
@@ -108,6 +112,24 @@ bool record_put(struct record *record)
     return true;
 }
 
+void record_lease_ended(struct record *record)
+{
+    if (list_is_empty(&record->leases))
+        retention_look(record->broker); /* it may be due */
+}
+
+void record_note_finish(struct record *record, const PB(FinishReply) * reply, const PB(Status) * failure)
+{
+    if (record->finished != NULL || record->finish_failure != NULL)
+        return;
+    if (failure == NULL)
+        record->finished = MESSAGE_COPY(&record->arena, reply);
+    else
+        record->finish_failure = MESSAGE_COPY(&record->arena, failure);
+    if (record->finished == NULL && record->finish_failure == NULL)
+        record->finish_failure = error_no_memory();
+}
+
 void record_drop(struct record *record)
 {
     struct broker *broker = record->broker;
@@ -123,20 +145,25 @@ void broker_stored(struct broker *broker, const char *key, const char *failure)
     if (failure != NULL)
         broker_log(broker, BROKER_LOG_ERROR, "the record of snapshot set %s could not be stored: %s", key,
                    failure);
-    if (record != NULL && record->writes > 0)
-        record->writes--;
+    if (record != NULL && record->writes > 0 && --record->writes == 0 && record->set != NULL)
+        set_stored(record->set, failure);
     broker_settle(broker);
+}
+
+static bool is_bare_guid(const char *text)
+{
+    return text_is_guid(text) && text[0] != '{';
 }
 
 /* Why the bytes are no record of this key; NULL if they are one. */
 static const char *damage(const PB(StoredSet) * stored, const char *key)
 {
-    if (!text_is_guid(stored->set_id) || !text_equal(stored->set_id, key))
+    if (!is_bare_guid(stored->set_id) || !text_equal(stored->set_id, key))
         return "it is about another set";
     if (stored->n_snapshots == 0)
         return "it names no snapshot";
     for (size_t i = 0; i < stored->n_snapshots; i++) {
-        if (!text_is_guid(stored->snapshots[i]->snapshot_id))
+        if (!is_bare_guid(stored->snapshots[i]->snapshot_id))
             return "a snapshot in it has no id";
     }
     return NULL;
@@ -155,8 +182,13 @@ void broker_add_stored(struct broker *broker, const char *key, const uint8_t *by
         record->stored = shadowpipe__v1__stored_set__unpack(&record->arena.allocator, size, bytes);
         why = record->stored == NULL ? "there is no memory" : damage(record->stored, key);
     }
-    if (why == NULL)
+    if (why == NULL) {
+        record->is_given = record->stored->created;
+        record->is_uncertain = !record->stored->created;
+        record->is_unchecked = true;
+        retention_reconcile(broker);
         return;
+    }
     if (record != NULL)
         record_free(record);
     broker_log(broker, BROKER_LOG_WARNING, "the stored record %s cannot be used, and is left alone: %s", key,
@@ -181,6 +213,8 @@ void record_deleted(struct broker *broker, const char *snapshot_id, const char *
     struct record *record = record_find_snapshot(broker, snapshot_id);
     if (record == NULL)
         return;
+    if (record->set != NULL && !record->is_given)
+        set_record_lost(record->set, reason);
     leases_lose_record(record, reason);
     forget_snapshot(record, snapshot_id);
     if (record->stored->n_snapshots == 0)

@@ -20,8 +20,10 @@ struct record {
     struct list leases; /* by their record_link */
     struct arena arena;
     PB(StoredSet) * stored;
-    unsigned writes;  /* that the host has not confirmed */
-    bool is_unwanted; /* nobody was given it: to be deleted */
+    unsigned writes;   /* that the host has not confirmed */
+    bool is_given;     /* somebody was told of it; else it is to be deleted */
+    bool is_uncertain; /* DoSnapshotSet may still be under way, for all that is known */
+    bool is_unchecked; /* read from the store, and not compared with what VSS has */
     /* Of its completion, for a FinishBackup that comes after it; one of the two, or none. */
     PB(FinishReply) * finished;
     PB(Status) * finish_failure;
@@ -34,6 +36,10 @@ struct record {
 struct record *record_create(struct broker *broker, const PB(StoredSet) * what);
 /* Hands the record to the store; the set that waits for it is told (set_stored). False: no memory. */
 bool record_put(struct record *record);
+/* A lease on it has ended. */
+void record_lease_ended(struct record *record);
+/* How its backup was completed; keeps the first word. */
+void record_note_finish(struct record *record, const PB(FinishReply) * reply, const PB(Status) * failure);
 /* Its snapshots are gone, or never were: out of table and store. It must have no leases. */
 void record_drop(struct record *record);
 

@@ -14,7 +14,10 @@ enum {
 /* VSS_VOLUME_SNAPSHOT_ATTRIBUTES that make a copy outlive its maker: PERSISTENT, CLIENT_ACCESSIBLE and
  * NO_AUTO_RELEASE. */
 enum {
-    ATTRIBUTES_PERSISTENT = 0x1 | 0x4 | 0x8
+    ATTRIBUTES_PERSISTENT = 0x1 | 0x4 | 0x8,
+    ATTRIBUTE_NO_AUTO_RELEASE = 0x8,
+    ATTRIBUTE_NO_WRITERS = 0x10,
+    ATTRIBUTE_TRANSPORTABLE = 0x20
 };
 
 /* False: the envelope is no request. *rights are bits as in struct caller, all of which are needed; 0 for

@@ -32,6 +32,12 @@ static PB(MemberInfo) * make_member(const struct status_reader *reader, const st
     return member;
 }
 
+static PB(MemberInfo) * make_holder(const struct status_reader *reader, const struct lease *lease)
+{
+    return make_member(reader, lease->owner, lease->info->client_name, lease->info->owner_sid,
+                       lease->connection->caller.process_id, lease->info->purpose, lease->id);
+}
+
 static bool add_members(const struct status_reader *reader, const struct set *set, PB(SetInfo) * info)
 {
     size_t most = list_count(&set->members) + list_count(&set->leases);
@@ -52,9 +58,7 @@ static bool add_members(const struct status_reader *reader, const struct set *se
     }
     LIST_EACH(struct lease, lease, &set->leases, set_link)
     {
-        PB(MemberInfo) *member =
-            make_member(reader, lease->owner, lease->info->client_name, lease->info->owner_sid,
-                        lease->connection->caller.process_id, lease->info->purpose, lease->id);
+        PB(MemberInfo) *member = make_holder(reader, lease);
         if (member == NULL)
             return false;
         info->members[info->n_members++] = member;
@@ -82,11 +86,51 @@ PB(SetInfo) * service_status_set(const struct status_reader *reader, struct set 
     return info->volumes != NULL ? info : NULL;
 }
 
+/* One that somebody reads, and that needs no requester any more. */
+static PB(SetInfo) * make_recorded_set(const struct status_reader *reader, const struct record *record)
+{
+    PB(SetInfo) *info = MESSAGE_NEW(reader->arena, set_info);
+    if (info == NULL)
+        return NULL;
+    const PB(StoredSet) *stored = record->stored;
+    info->set_id = stored->set_id;
+    info->phase = PB_PHASE(HELD);
+    info->created_ms = stored->created_ms;
+    int64_t age_ms = record->broker->unix_ms - stored->created_ms;
+    info->age_ms = age_ms > 0 ? (uint64_t)age_ms : 0;
+    info->volumes = arena_alloc(reader->arena, stored->n_snapshots * sizeof *info->volumes);
+    info->members = arena_alloc(reader->arena, list_count(&record->leases) * sizeof(*info->members));
+    if (info->volumes == NULL || info->members == NULL)
+        return NULL;
+    for (size_t i = 0; i < stored->n_snapshots; i++) {
+        const PB(Snapshot) *snapshot = stored->snapshots[i];
+        info->volumes[info->n_volumes++] =
+            snapshot->n_volume_names > 0 ? snapshot->volume_names[0] : snapshot->volume_guid_path;
+    }
+    LIST_EACH(const struct lease, lease, &record->leases, record_link)
+    {
+        info->members[info->n_members] = make_holder(reader, lease);
+        if (info->members[info->n_members++] == NULL)
+            return NULL;
+    }
+    return info;
+}
+
 static bool add_sets(const struct status_reader *reader, struct broker *broker, PB(ServiceStatus) * status)
 {
-    status->sets = arena_alloc(reader->arena, (list_count(&broker->sets) + 1) * sizeof(*status->sets));
+    size_t most = list_count(&broker->sets) + list_count(&broker->records);
+    status->sets = arena_alloc(reader->arena, (most + 1) * sizeof(*status->sets));
     if (status->sets == NULL)
         return false;
+    LIST_EACH(const struct record, record, &broker->records, link)
+    {
+        if (record->set != NULL || list_is_empty(&record->leases))
+            continue;
+        PB(SetInfo) *info = make_recorded_set(reader, record);
+        if (info == NULL)
+            return false;
+        status->sets[status->n_sets++] = info;
+    }
     LIST_EACH(struct set, set, &broker->sets, link)
     {
         PB(SetInfo) *info = service_status_set(reader, set);

@@ -157,8 +157,7 @@ void set_answer_leaving(struct set *set)
     }
 }
 
-/* The snapshots exist: whoever still wants them gets a lease. */
-static void hold(struct set *set)
+void set_hold(struct set *set)
 {
     set_answer_leaving(set);
     set->stage = SET_HELD;
@@ -168,9 +167,24 @@ static void hold(struct set *set)
         if (!job->is_leaving && job->failure == NULL)
             job_succeed(job);
     }
+    if (set->record != NULL)
+        set->record->is_given = !list_is_empty(&set->record->leases);
     if (set->has_writers && set_is_copy(set))
         timer_set(set->broker, &set->complete_timer, set->complete_within_ms);
     set_lease_ended(set);
+}
+
+/* The writers are ready, or the copies are made. */
+static void creation_done(struct set *set)
+{
+    if (set->is_persistent && !set->freeze_begun)
+        set_record_begin(set);
+    else if (!set->freeze_begun)
+        set_run(set, set_steps_freeze);
+    else if (set->is_persistent)
+        set_record_created(set);
+    else
+        set_hold(set);
 }
 
 static void sequence_done(void *subject)
@@ -183,7 +197,7 @@ static void sequence_done(void *subject)
         set_enter_phase(set, PB_PHASE(WAITING_FOR_GATE));
         break;
     case SET_CREATING:
-        hold(set);
+        creation_done(set);
         break;
     case SET_COMPLETING_EARLY:
         set->completed = true;
@@ -268,6 +282,8 @@ static void note_progress(struct set *set, PB(Call__MethodCase) method, const PB
         /* Also when its result was lost on the way. */
         set->opened = (reply->hresult & 0x80000000u) == 0;
     }
+    if (method == PB_METHOD(DO_SNAPSHOT_SET))
+        set->freeze_ended = reply->async_hresult != ASYNC_PENDING;
     if (reply_failure(set->broker, method, reply) != NULL)
         return;
     switch (method) {
@@ -406,6 +422,7 @@ static void set_free(struct set *set)
 {
     assert(list_is_empty(&set->leases) && list_is_empty(&set->finishes) && set->requester == NULL);
     gate_leave(set);
+    set_leave_record(set);
     set->phase = PB_PHASE(ENDED);
     watch_set_ended(set);
     list_remove(&set->link);
@@ -442,7 +459,7 @@ static void forget_attempt(struct set *set)
     set->writers = set->statuses = (struct writer_list){0};
     set->set_id[0] = '\0';
     set->starting = set->opened = set->prepared = set->created = set->aborted = set->released = false;
-    set->is_clearing = set->restart = set->failed = false;
+    set->waits_for_store = set->is_clearing = set->restart = set->failed = false;
     set->completion_failure = NULL;
 }
 
@@ -458,6 +475,7 @@ void set_process_ended(struct set *set, PB(Status) * why, bool left_open)
         gate_run_down(broker);
     gate_leave(set);
     if (set->restart && set_is_wanted(set) && !broker->stopping) {
+        set_leave_record(set);
         forget_attempt(set);
         if (begin_attempt(set))
             return;
@@ -484,6 +502,9 @@ void sets_free(struct broker *broker)
     while (!list_is_empty(&broker->sets)) {
         struct set *set = LIST_FIRST(&broker->sets, struct set, link);
         set->requester = NULL;
+        if (set->record != NULL) /* what is left of it is for the next start */
+            set->record->set = NULL;
+        set->record = NULL;
         set_free(set);
     }
 }

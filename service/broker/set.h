@@ -5,7 +5,8 @@
  * each), hold while leases read, complete, release. From anywhere it can end; then it owes VSS what its
  * progress demands: AbortBackup where a set is open or PrepareForBackup was reached, BackupComplete where
  * a COPY snapshot exists, Release always. set.c has its life, set_wishes.c what it is to be, set_steps.c the
- * calls, set_writers.c who of the writers takes part and how they fare, set_end.c the end. */
+ * calls, set_writers.c who of the writers takes part and how they fare, set_record.c what is stored of a
+ * persistent one, set_end.c the end. */
 #ifndef SHADOWPIPE_BROKER_SET_H
 #define SHADOWPIPE_BROKER_SET_H
 
@@ -78,6 +79,8 @@ struct set {
     /* What its members have in common. */
     uint32_t context; /* VSS_SNAPSHOT_CONTEXT with attribute bits */
     bool has_writers;
+    bool is_persistent; /* its snapshots outlive the VSS object, and it has a record */
+    uint64_t keep_ms;   /* 0 = for ever */
     PB(BackupType) backup_type;
     bool bootable;
     bool partial_files;
@@ -96,6 +99,8 @@ struct set {
     PB(Call__MethodCase) status_after; /* the call that they follow */
 
     uint64_t freeze_ms; /* when DoSnapshotSet was sent */
+    struct record *record; /* NULL: not made yet, or its snapshots were deleted */
+    bool waits_for_store;
 
     struct timer timer; /* the next try of StartSnapshotSet, or the end of a wait while ending */
     struct timer complete_timer;
@@ -107,6 +112,7 @@ struct set {
     bool opened;        /* it succeeded */
     bool prepared;      /* PrepareForBackup was sent */
     bool freeze_begun;  /* DoSnapshotSet was sent */
+    bool freeze_ended;  /* VSS said how it went */
     bool created;       /* DoSnapshotSet ended well */
     bool complete_done; /* BackupComplete succeeded: from here on there is nothing to abort */
     bool completed;     /* the same, and the writers were asked */
@@ -146,7 +152,7 @@ void sets_free(struct broker *broker);
 
 /* ---- Between the set's files. ---- */
 
-extern const struct step set_steps_open[], set_steps_create[], set_steps_complete[];
+extern const struct step set_steps_open[], set_steps_create[], set_steps_freeze[], set_steps_complete[];
 
 void set_enter_phase(struct set *set, PB(Phase) phase);
 /* What its members want, for a fresh object. False: no memory. */
@@ -177,6 +183,21 @@ bool set_owes_completion(const struct set *set);
 bool set_is_copy(const struct set *set);
 /* Members that still want it. */
 bool set_is_wanted(const struct set *set);
+/* The snapshots exist, and so does the record of persistent ones: whoever still wants them gets a lease. */
+void set_hold(struct set *set);
+/* ---- set_record.c: all but the last for persistent sets ---- */
+/* Before the freeze, and once the snapshots exist. The set goes on when the store has answered. */
+void set_record_begin(struct set *set);
+void set_record_created(struct set *set);
+/* A snapshot was deleted before anybody was told of it. */
+void set_record_lost(struct set *set, const char *reason);
+/* The store has answered. */
+void set_stored(struct set *set, const char *failure);
+/* Its VSS object has ended: the record goes on without it, or its snapshots are deleted if nobody was given
+ * them. */
+void set_leave_record(struct set *set);
+/* Its leases need the VSS object, not just the snapshots: whether the backup is completed is still open. */
+bool set_serves_leases(const struct set *set);
 /* By their metadata: whoever is required is there, whoever is excluded is not. False: the set ends, or begins
  * again without them. */
 bool set_check_writers(struct set *set);

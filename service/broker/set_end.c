@@ -205,7 +205,7 @@ void set_member_left(struct set *set)
     if (set_is_ending(set) || set_is_wanted(set))
         return;
     /* Writers are frozen or were: what follows is short, and then owed to them. */
-    if (set->freeze_begun)
+    if (set->freeze_begun && !set->waits_for_store)
         set_answer_leaving(set);
     else
         set_end(set);

@@ -267,10 +267,21 @@ static void fill_properties(void *subject, size_t index, ProtobufCMessage *param
 static bool on_properties(void *subject, size_t index, const PB(CallReply) * reply)
 {
     struct set *set = subject;
+    struct set_volume *volume = &set->volumes[index];
+    PB(Status) *failure = reply_failure(set->broker, PB_METHOD(GET_SNAPSHOT_PROPERTIES), reply);
+    /* It is on no machine before it is imported; its id is all that there is to know. */
+    bool is_elsewhere = (set->context & ATTRIBUTE_TRANSPORTABLE) != 0;
+    if (failure != NULL && !is_elsewhere) {
+        set_call_failed(set, PB_METHOD(GET_SNAPSHOT_PROPERTIES), index, failure);
+        return false;
+    }
     const PB(Snapshot) *snapshot =
         reply->out_case == PB_OUT(GET_SNAPSHOT_PROPERTIES) ? reply->get_snapshot_properties->snapshot : NULL;
-    set->volumes[index].snapshot = snapshot != NULL ? MESSAGE_COPY(&set->arena, snapshot) : NULL;
-    return set->volumes[index].snapshot != NULL || set_no_memory(set);
+    if (snapshot != NULL)
+        volume->snapshot = MESSAGE_COPY(&set->arena, snapshot);
+    else if (is_elsewhere)
+        volume->snapshot = MESSAGE_NEW(&set->arena, snapshot);
+    return volume->snapshot != NULL || set_no_memory(set);
 }
 
 /* ---- the writers' state ---- */
@@ -399,9 +410,13 @@ const struct step set_steps_create[] = {
     {PB_METHOD(ADD_TO_SNAPSHOT_SET), PB_PHASE(ADDING_VOLUMES), LIMIT_CALL, count_volumes, fill_add, on_added, NULL, false},
     {PB_METHOD(PREPARE_FOR_BACKUP), PB_PHASE(PREPARING), LIMIT_PREPARE, if_writers, note_prepare, NULL, after_prepare, false},
     WRITER_STATUS(PB_PHASE(PREPARING)),
+    END,
+};
+
+const struct step set_steps_freeze[] = {
     {PB_METHOD(DO_SNAPSHOT_SET), PB_PHASE(CREATING), LIMIT_CREATE, NULL, note_freeze, NULL, after_create, false},
     WRITER_STATUS(PB_PHASE(CREATING)),
-    {PB_METHOD(GET_SNAPSHOT_PROPERTIES), PB_PHASE(CREATING), LIMIT_CALL, count_volumes, fill_properties, on_properties, NULL, false},
+    {PB_METHOD(GET_SNAPSHOT_PROPERTIES), PB_PHASE(CREATING), LIMIT_CALL, count_volumes, fill_properties, on_properties, NULL, true},
     END,
 };
 

@@ -99,6 +99,8 @@ bool set_take_wishes(struct set *set)
     const PB(CreateSnapshot) *wish = first->wish;
     set->context = job_context(wish);
     set->has_writers = job_has_writers(wish);
+    set->is_persistent = job_is_persistent(wish);
+    set->keep_ms = wish->keep_ms;
     set->backup_type = wish->backup_type != PB_VALUE(BACKUP_TYPE, BACKUP_TYPE_UNSPECIFIED)
                            ? wish->backup_type
                            : PB_VALUE(BACKUP_TYPE, BACKUP_TYPE_COPY);

@@ -11,6 +11,7 @@
 #include "service/broker/lease.h"
 #include "service/broker/operation.h"
 #include "service/broker/record.h"
+#include "service/broker/retention.h"
 #include "service/broker/rights.h"
 #include "service/broker/session.h"
 #include "service/broker/volumes.h"
@@ -47,6 +48,7 @@ struct broker {
     struct list operations; /* in order of arrival */
     struct gate gate;
     struct lane lane;
+    struct retention retention;
     struct volume_table volumes;
     struct inventory inventories[INVENTORY_KINDS];
     struct timer tick; /* Progress for those who wait */

@@ -36,6 +36,7 @@ static void on_stop_timer(struct broker *broker, struct timer *timer)
     sessions_kill(broker);
     operations_kill(broker);
     inventories_kill(broker);
+    retention_kill(broker);
     timer_set(broker, timer, KILLED_MS);
 }
 
@@ -74,6 +75,7 @@ void broker_stop(struct broker *broker)
     inventories_stop(broker);
     sessions_stop(broker);
     operations_stop(broker);
+    retention_stop(broker);
     LIST_EACH(struct set, set, &broker->sets, link)
     set_stop(set);
     broker_settle(broker);

@@ -98,27 +98,23 @@ static void test_unimplemented_fields(void **state)
     PB(HoldPoint) hold = SHADOWPIPE__V1__HOLD_POINT__INIT;
     PB(HoldPoint) * holds[] = {&hold};
     PB(LeaseOptions) lease = SHADOWPIPE__V1__LEASE_OPTIONS__INIT;
-    static const char *const fields[] = {
-        "job_key",    "context",     "attributes",           "components",
-        "max_age_ms", "hold_points", "lease.mode",           "lease.ttl_ms",
-        "keep_ms",    "dry_run",     "retry_without_failed", "add_needed_volumes"};
+    static const char *const fields[] = {"job_key",     "components",           "max_age_ms",
+                                         "hold_points", "lease.mode",           "lease.ttl_ms",
+                                         "dry_run",     "retry_without_failed", "add_needed_volumes"};
     for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++) {
         PB(CreateSnapshot) wish = make_wish();
-        lease.mode = i == 6 ? PB_VALUE(LEASE_MODE, LEASE_MODE_DETACHED) : 0;
-        lease.ttl_ms = i == 7;
+        lease.mode = i == 4 ? PB_VALUE(LEASE_MODE, LEASE_MODE_DETACHED) : 0;
+        lease.ttl_ms = i == 5;
         wish.job_key = (char *)(uintptr_t)(i == 0 ? "k" : "");
-        wish.context = i == 1 ? PB_VALUE(CONTEXT, CONTEXT_APP_ROLLBACK) : 0;
-        wish.attributes = i == 2 ? 0x20 : 0;
         wish.components = components;
-        wish.n_components = i == 3;
-        wish.max_age_ms = i == 4;
+        wish.n_components = i == 1;
+        wish.max_age_ms = i == 2;
         wish.hold_points = holds;
-        wish.n_hold_points = i == 5;
-        wish.lease = i == 6 || i == 7 ? &lease : NULL;
-        wish.keep_ms = i == 8;
-        wish.dry_run = i == 9;
-        wish.retry_without_failed = i == 10;
-        wish.add_needed_volumes = i == 11;
+        wish.n_hold_points = i == 3;
+        wish.lease = i == 4 || i == 5 ? &lease : NULL;
+        wish.dry_run = i == 6;
+        wish.retry_without_failed = i == 7;
+        wish.add_needed_volumes = i == 8;
         const PB(Status) *status = refused(world, &wish);
         assert_int_equal(status->code, PB_CODE(UNIMPLEMENTED));
         assert_string_equal(status->reason, "UNIMPLEMENTED_FIELD");
