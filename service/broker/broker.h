@@ -94,8 +94,8 @@ struct broker_host {
     void (*kill_requester)(void *context, uint64_t requester);
     /* Answered by broker_volumes_enumerated. */
     void (*enumerate_volumes)(void *context);
-    /* The store keeps bytes by key, beyond the end of the process. Both are answered by broker_stored, those
-     * of one key in their order. */
+    /* The store keeps bytes by key, beyond the end of the process. Both are carried out in the order in which
+     * they are asked for, and answered by broker_stored. */
     void (*store_put)(void *context, const char *key, const uint8_t *bytes, size_t size);
     void (*store_delete)(void *context, const char *key);
     void (*random_bytes)(void *context, uint8_t *bytes, size_t size);

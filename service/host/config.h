@@ -35,6 +35,7 @@ struct service_config {
     char os_build[32];
     char machine_name[256];
     bool must_be_simulator;
+    bool is_console; /* run by a person, not by the Service Control Manager */
     bool grant_self; /* the account that runs this has all rights */
     DWORD log_level; /* enum broker_log_level */
 

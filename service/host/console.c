@@ -93,6 +93,7 @@ static bool set_library(struct service_config *config, const wchar_t *given)
 static int apply_options(struct service_config *config, const struct console_options *options)
 {
     wchar_t path[HANDOFF_LIBRARY_CHARS];
+    config->is_console = true;
     /* Whoever starts this is served by it, unless an administrator has said who may do what. */
     config->grant_self = !config->access_configured;
     if (options->verbose) {

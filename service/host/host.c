@@ -14,6 +14,7 @@
 #include "service/host/listener.h"
 #include "service/host/log.h"
 #include "service/host/loop.h"
+#include "service/host/store.h"
 #include "service/host/text.h"
 #include "service/host/volumes.h"
 #include "service/host/win32_api.h"
@@ -45,6 +46,7 @@ struct host {
     struct listener clients;
     struct listener requesters;
     struct children children;
+    struct store store;
     struct volumes_job volumes; /* the broker asks for one enumeration at a time */
     struct broker *broker;
 
@@ -289,6 +291,18 @@ static void do_enumerate_volumes(void *context)
     }
 }
 
+static void do_store_put(void *context, const char *key, const uint8_t *bytes, size_t size)
+{
+    struct host *host = context;
+    store_put(&host->store, key, bytes, size);
+}
+
+static void do_store_delete(void *context, const char *key)
+{
+    struct host *host = context;
+    store_delete(&host->store, key);
+}
+
 static void do_random_bytes(void *context, uint8_t *bytes, size_t size)
 {
     (void)context;
@@ -332,6 +346,30 @@ static void on_requester_started(void *context, uint64_t requester, uint32_t pro
 static void on_requester_exited(void *context, uint64_t requester, uint32_t exit_code, const char *failure)
 {
     broker_requester_exited(broker_now(context), requester, exit_code, failure);
+}
+
+/* Events of the store. */
+
+static void on_stored(void *context, const char *key, const char *failure)
+{
+    broker_stored(broker_now(context), key, failure);
+}
+
+static void on_stored_found(void *context, const char *key, const uint8_t *bytes, size_t size)
+{
+    struct host *host = context;
+    broker_add_stored(host->broker, key, bytes, size);
+}
+
+static void read_store(struct host *host)
+{
+    wchar_t path[STORE_PATH_CHARS];
+    HKEY root = store_place(host->config, path);
+    host->store =
+        (struct store){.loop = &host->loop, .helper = &host->helper, .done = on_stored, .context = host};
+    /* A person's own hive is that person's. */
+    store_open(&host->store, root, path, root == HKEY_LOCAL_MACHINE ? STORE_SDDL : NULL);
+    store_read(&host->store, on_stored_found, host);
 }
 
 /* Stop. */
@@ -443,6 +481,8 @@ static const struct broker_host actions = {
     .start_requester = do_start_requester,
     .kill_requester = do_kill_requester,
     .enumerate_volumes = do_enumerate_volumes,
+    .store_put = do_store_put,
+    .store_delete = do_store_delete,
     .random_bytes = do_random_bytes,
     .log = do_log,
     .load = do_load,
@@ -476,6 +516,7 @@ static enum host_error create_parts(struct host *host, char *error)
         return fail(error, HOST_NO_RESOURCES, ERROR_NOT_ENOUGH_MEMORY, "The service could not be set up");
     }
     broker_now(host);
+    read_store(host);
     return HOST_OK;
 }
 
@@ -594,12 +635,14 @@ void host_free(struct host *host)
     listener_stop(&host->clients);
     listener_stop(&host->requesters);
     uint64_t due = loop_now_ms() + DRAIN_LIMIT_MS;
-    while (!listener_idle(&host->clients) || !listener_idle(&host->requesters)) {
+    while (!listener_idle(&host->clients) || !listener_idle(&host->requesters) ||
+           host->store.operations > 0) {
         if (loop_now_ms() >= due) {
             return; /* a cancelled wait for a client never ended; the same */
         }
         loop_step(&host->loop, due);
     }
+    store_close(&host->store);
     children_free(&host->children);
     listener_free(&host->clients);
     listener_free(&host->requesters);

@@ -1,0 +1,48 @@
+/* The store: values in a registry key of the service's own, for the broker.
+ *
+ * Values are written and deleted on the helper's thread, in the order in which they were asked for; a write
+ * is on the disk when it is answered. The key is that of one instance, so that two services on one machine
+ * never see each other's. They are read once, before there is anything to serve. */
+#ifndef SHADOWPIPE_HOST_STORE_H
+#define SHADOWPIPE_HOST_STORE_H
+
+#include "service/host/config.h"
+#include "service/host/helper.h"
+
+enum {
+    STORE_KEY_CHARS = 64, /* a set's id */
+    STORE_PATH_CHARS = HANDOFF_PIPE_CHARS + 64,
+    STORE_VALUE_BYTES = 1024 * 1024 /* what is larger is nothing of ours */
+};
+
+struct store {
+    struct loop *loop;
+    struct helper *helper;
+    HKEY key;            /* NULL: it cannot be used */
+    char failure[256];   /* why */
+    unsigned operations; /* under way, or not answered yet */
+    /* On the loop's thread. `failure` NULL, or why in words. */
+    void (*done)(void *context, const char *key, const char *failure);
+    void *context;
+};
+
+/* HKEY_LOCAL_MACHINE for the service, HKEY_CURRENT_USER for the console program, and the key below it: one
+ * for each pipe, and others for another library than the system's. */
+HKEY store_place(const struct service_config *config, wchar_t path[STORE_PATH_CHARS]);
+
+/* Opens or makes the key; with `sddl` only those whom it names may use it. What cannot be opened is logged,
+ * and each write then fails. */
+void store_open(struct store *store, HKEY root, const wchar_t *path, const wchar_t *sddl);
+/* Calls `found` for each value. */
+void store_read(struct store *store,
+                void (*found)(void *context, const char *key, const uint8_t *bytes, size_t size),
+                void *context);
+void store_put(struct store *store, const char *key, const uint8_t *bytes, size_t size);
+void store_delete(struct store *store, const char *key);
+/* After the helper has ended. */
+void store_close(struct store *store);
+
+/* SYSTEM and Administrators, nobody else. */
+#define STORE_SDDL L"D:P(A;CI;KA;;;SY)(A;CI;KA;;;BA)"
+
+#endif
