@@ -98,7 +98,7 @@ struct set {
     struct writer_list statuses;       /* the latest */
     PB(Call__MethodCase) status_after; /* the call that they follow */
 
-    uint64_t freeze_ms; /* when DoSnapshotSet was sent */
+    uint64_t freeze_ms;    /* when DoSnapshotSet was sent */
     struct record *record; /* NULL: not made yet, or its snapshots were deleted */
     bool waits_for_store;
 

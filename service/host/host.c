@@ -364,11 +364,18 @@ static void on_stored_found(void *context, const char *key, const uint8_t *bytes
 static void read_store(struct host *host)
 {
     wchar_t path[STORE_PATH_CHARS];
-    HKEY root = store_place(host->config, path);
+    store_place(host->config, path);
     host->store =
         (struct store){.loop = &host->loop, .helper = &host->helper, .done = on_stored, .context = host};
-    /* A person's own hive is that person's. */
-    store_open(&host->store, root, path, root == HKEY_LOCAL_MACHINE ? STORE_SDDL : NULL);
+    DWORD error = store_open(&host->store, HKEY_LOCAL_MACHINE, path, STORE_SDDL);
+    if (error == ERROR_ACCESS_DENIED && host->config->is_console) {
+        /* Whoever may not write there can delete no real snapshot either. For others the hive of a person
+         * would be no place: it is open to that person's programs, and what stands in it is deleted. */
+        error = store_open(&host->store, HKEY_CURRENT_USER, path, NULL);
+    }
+    if (error != ERROR_SUCCESS) {
+        log_write(BROKER_LOG_ERROR, "Persistent snapshot sets cannot be recorded: %s", host->store.failure);
+    }
     store_read(&host->store, on_stored_found, host);
 }
 

@@ -24,7 +24,7 @@ struct operation {
     uint8_t bytes[];
 };
 
-HKEY store_place(const struct service_config *config, wchar_t path[STORE_PATH_CHARS])
+void store_place(const struct service_config *config, wchar_t path[STORE_PATH_CHARS])
 {
     const wchar_t *pipe = config->pipe_name + wcslen(CONFIG_PIPE_PREFIX);
     bool is_default = _wcsicmp(pipe, CONFIG_DEFAULT_PIPE) == 0;
@@ -39,48 +39,49 @@ HKEY store_place(const struct service_config *config, wchar_t path[STORE_PATH_CH
             }
         }
     }
-    return config->is_console ? HKEY_CURRENT_USER : HKEY_LOCAL_MACHINE;
 }
 
 /* ---- the key ---- */
 
-static void cannot(struct store *store, DWORD error, const char *what)
+static DWORD cannot(struct store *store, DWORD error, const char *what)
 {
     char words[128];
     text_of_error(error, words, sizeof words);
     snprintf(store->failure, sizeof store->failure, "%s: %s (%lu)", what, words, error);
-    log_write(BROKER_LOG_ERROR, "Persistent snapshot sets cannot be recorded: %s", store->failure);
-    if (store->key != NULL) {
-        RegCloseKey(store->key);
-    }
-    store->key = NULL;
+    store_close(store);
+    return error;
 }
 
-void store_open(struct store *store, HKEY root, const wchar_t *path, const wchar_t *sddl)
+static DWORD open_key(struct store *store, HKEY root, const wchar_t *path, PSECURITY_DESCRIPTOR descriptor)
 {
-    PSECURITY_DESCRIPTOR descriptor = NULL;
-    SECURITY_ATTRIBUTES security = {.nLength = sizeof security};
-    DWORD access = KEY_QUERY_VALUE | KEY_SET_VALUE | (sddl != NULL ? WRITE_DAC : 0);
-    if (sddl != NULL &&
-        !ConvertStringSecurityDescriptorToSecurityDescriptorW(sddl, SDDL_REVISION_1, &descriptor, NULL)) {
-        cannot(store, GetLastError(), "its security descriptor could not be built");
-        return;
-    }
-    security.lpSecurityDescriptor = descriptor;
-    DWORD error = (DWORD)RegCreateKeyExW(root, path, 0, NULL, 0, access, sddl != NULL ? &security : NULL,
-                                         &store->key, NULL);
+    SECURITY_ATTRIBUTES security = {.nLength = sizeof security, .lpSecurityDescriptor = descriptor};
+    DWORD access = KEY_QUERY_VALUE | KEY_SET_VALUE | (descriptor != NULL ? WRITE_DAC : 0);
+    DWORD error = (DWORD)RegCreateKeyExW(root, path, 0, NULL, 0, access,
+                                         descriptor != NULL ? &security : NULL, &store->key, NULL);
     if (error != ERROR_SUCCESS) {
         store->key = NULL;
-        cannot(store, error, "the registry key could not be opened");
-    } else if (sddl != NULL) {
-        /* Also one that was there before. */
-        error = (DWORD)RegSetKeySecurity(
-            store->key, DACL_SECURITY_INFORMATION | PROTECTED_DACL_SECURITY_INFORMATION, descriptor);
-        if (error != ERROR_SUCCESS) {
-            cannot(store, error, "the registry key could not be protected");
-        }
+        return cannot(store, error, "the registry key could not be opened");
     }
+    if (descriptor == NULL) {
+        return ERROR_SUCCESS;
+    }
+    /* Also one that was there before. */
+    error = (DWORD)RegSetKeySecurity(
+        store->key, DACL_SECURITY_INFORMATION | PROTECTED_DACL_SECURITY_INFORMATION, descriptor);
+    return error == ERROR_SUCCESS ? error : cannot(store, error, "the registry key could not be protected");
+}
+
+DWORD store_open(struct store *store, HKEY root, const wchar_t *path, const wchar_t *sddl)
+{
+    PSECURITY_DESCRIPTOR descriptor = NULL;
+    store->failure[0] = '\0';
+    if (sddl != NULL &&
+        !ConvertStringSecurityDescriptorToSecurityDescriptorW(sddl, SDDL_REVISION_1, &descriptor, NULL)) {
+        return cannot(store, GetLastError(), "the security descriptor could not be built");
+    }
+    DWORD error = open_key(store, root, path, descriptor);
     LocalFree(descriptor);
+    return error;
 }
 
 void store_read(struct store *store,
@@ -89,7 +90,7 @@ void store_read(struct store *store,
 {
     uint8_t *bytes = store->key != NULL ? malloc(STORE_VALUE_BYTES) : NULL;
     if (store->key != NULL && bytes == NULL) {
-        cannot(store, ERROR_NOT_ENOUGH_MEMORY, "its values could not be read");
+        log_write(BROKER_LOG_ERROR, "The stored snapshot sets could not be read: no memory");
     }
     DWORD error = ERROR_SUCCESS;
     for (DWORD i = 0; bytes != NULL && error != ERROR_NO_MORE_ITEMS; i++) {

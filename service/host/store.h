@@ -26,13 +26,12 @@ struct store {
     void *context;
 };
 
-/* HKEY_LOCAL_MACHINE for the service, HKEY_CURRENT_USER for the console program, and the key below it: one
- * for each pipe, and others for another library than the system's. */
-HKEY store_place(const struct service_config *config, wchar_t path[STORE_PATH_CHARS]);
+/* The path of its key: one for each pipe, and others for another library than the system's. */
+void store_place(const struct service_config *config, wchar_t path[STORE_PATH_CHARS]);
 
-/* Opens or makes the key; with `sddl` only those whom it names may use it. What cannot be opened is logged,
- * and each write then fails. */
-void store_open(struct store *store, HKEY root, const wchar_t *path, const wchar_t *sddl);
+/* Opens or makes the key; with `sddl` only those whom it names may use it. A Win32 code; after a failure,
+ * which `failure` says in words, each write fails. */
+DWORD store_open(struct store *store, HKEY root, const wchar_t *path, const wchar_t *sddl);
 /* Calls `found` for each value. */
 void store_read(struct store *store,
                 void (*found)(void *context, const char *key, const uint8_t *bytes, size_t size),

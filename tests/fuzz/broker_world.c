@@ -140,6 +140,26 @@ static void host_enumerate_volumes(void *context)
     world.enumerating = true;
 }
 
+static void note_store(const char *key)
+{
+    REQUIRE(world.stored_count < STORE_OPERATIONS && strlen(key) < sizeof world.stored[0]);
+    memcpy(world.stored[world.stored_count++], key, strlen(key) + 1);
+}
+
+static void host_store_put(void *context, const char *key, const uint8_t *bytes, size_t size)
+{
+    (void)context;
+    struct decode_error error;
+    REQUIRE(decode_check(&shadowpipe__v1__stored_set__descriptor, bytes, size, DECODE_STRICT, &error));
+    note_store(key);
+}
+
+static void host_store_delete(void *context, const char *key)
+{
+    (void)context;
+    note_store(key);
+}
+
 static void host_random_bytes(void *context, uint8_t *bytes, size_t size)
 {
     (void)context;
@@ -225,6 +245,12 @@ void volumes_come(bool failed)
     world.enumerating = false;
     broker_volumes_enumerated(world.broker, failed ? NULL : volumes, failed ? 0 : 3,
                               failed ? "no answer" : NULL);
+}
+
+void store_answers(bool fails)
+{
+    if (world.stored_done < world.stored_count)
+        broker_stored(world.broker, world.stored[world.stored_done++], fails ? "no room" : NULL);
 }
 
 void process_reports(size_t number)
@@ -432,6 +458,8 @@ void world_start(void)
         .start_requester = host_start_requester,
         .kill_requester = host_kill_requester,
         .enumerate_volumes = host_enumerate_volumes,
+        .store_put = host_store_put,
+        .store_delete = host_store_delete,
         .random_bytes = host_random_bytes,
         .log = host_log,
         .stopped = host_stopped,

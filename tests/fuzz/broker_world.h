@@ -23,7 +23,8 @@
 enum {
     PEERS = 256, /* connections, of both kinds, and requester processes in one run */
     CALLS = 64,
-    REQUESTS = 64
+    REQUESTS = 64,
+    STORE_OPERATIONS = 2048
 };
 
 struct pending_call {
@@ -63,6 +64,8 @@ struct world {
     bool enumerating, stopped;
     uint64_t now_ms;
     uint32_t made_ids;
+    char stored[STORE_OPERATIONS][40]; /* keys of what the store was asked for, in order */
+    size_t stored_count, stored_done;
 };
 
 extern struct world world;
@@ -76,6 +79,8 @@ void peer_goes(size_t index);
 void deliver(size_t index, PB(Envelope) * envelope);
 
 void volumes_come(bool failed);
+/* The oldest of what the store was asked for, if there is any. */
+void store_answers(bool fails);
 void process_reports(size_t number);
 void process_answers(size_t number, uint8_t detail, bool fails);
 void process_exits(size_t number, uint32_t exit_code, const char *failure);

@@ -62,7 +62,9 @@ static void client_asks_snapshot(size_t index, uint8_t detail)
     wish.on_unsupported = (detail & 8) != 0 ? PB_VALUE(ON_UNSUPPORTED, ON_UNSUPPORTED_SKIP)
                                             : PB_VALUE(ON_UNSUPPORTED, ON_UNSUPPORTED_FAIL);
     wish.context =
-        (detail & 16) != 0 ? PB_VALUE(CONTEXT, CONTEXT_FILE_SHARE_BACKUP) : PB_VALUE(CONTEXT, CONTEXT_BACKUP);
+        (detail & 16) != 0 ? (PB(Context))(2 + (detail & 7) % 5) : PB_VALUE(CONTEXT, CONTEXT_BACKUP);
+    wish.keep_ms =
+        wish.context > PB_VALUE(CONTEXT, CONTEXT_FILE_SHARE_BACKUP) && (detail & 32) != 0 ? 5000 : 0;
     wish.writers_tolerated = tolerated;
     wish.n_writers_tolerated = (detail & 32) != 0;
     envelope.timeout_ms = (detail & 64) != 0 ? 1000 : 0;
@@ -257,10 +259,12 @@ static void happen(uint8_t event, uint8_t detail, const uint8_t *rest, size_t re
         break;
     case 14:
         volumes_come(detail == 0xff);
+        store_answers(detail == 0xfe);
         break;
     default:
         for (size_t i = 1; i <= world.processes_count; i++)
             process_reports(i);
+        store_answers(false);
         break;
     }
     host_follows();
@@ -274,6 +278,7 @@ static void finish(void)
         REQUIRE(step < STEPS);
         host_follows();
         volumes_come(false);
+        store_answers(false);
         for (size_t i = 1; i <= world.processes_count; i++) {
             process_reports(i);
             process_answers(i, 0, false);

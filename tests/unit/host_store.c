@@ -41,10 +41,10 @@ static void on_found(void *context, const char *key, const uint8_t *bytes, size_
     found_sizes[found_count++] = size;
 }
 
-static void open_store(HKEY root, const wchar_t *sddl)
+static DWORD open_store(HKEY root, const wchar_t *sddl)
 {
     store = (struct store){.loop = &loop, .helper = &helper, .done = on_done};
-    store_open(&store, root, PATH, sddl);
+    return store_open(&store, root, PATH, sddl);
 }
 
 static void read_again(void)
@@ -62,8 +62,7 @@ static int set_up(void **state)
     if (loop_init(&loop) != ERROR_SUCCESS || helper_start(&helper, &loop) != ERROR_SUCCESS) {
         return -1;
     }
-    open_store(HKEY_CURRENT_USER, NULL);
-    return 0;
+    return open_store(HKEY_CURRENT_USER, NULL) == ERROR_SUCCESS ? 0 : -1;
 }
 
 static int tear_down(void **state)
@@ -130,8 +129,8 @@ static void test_only_those_named_may_use_the_key(void **state)
 {
     (void)state;
     store_close(&store);
-    open_store(HKEY_CURRENT_USER, STORE_SDDL); /* it exists, with the DACL of its parent */
-    assert_string_equal(store.failure, "");
+    /* It exists, with the DACL of its parent. */
+    assert_int_equal(open_store(HKEY_CURRENT_USER, STORE_SDDL), ERROR_SUCCESS);
     union {
         SECURITY_DESCRIPTOR descriptor;
         uint8_t bytes[1024];
@@ -158,7 +157,7 @@ static void test_without_a_key_each_write_fails(void **state)
 {
     (void)state;
     store_close(&store);
-    open_store((HKEY)(ULONG_PTR)0x1234, NULL);
+    assert_int_not_equal(open_store((HKEY)(ULONG_PTR)0x1234, NULL), ERROR_SUCCESS);
     assert_null(store.key);
     read_again();
     assert_int_equal(found_count, 0);
@@ -166,8 +165,8 @@ static void test_without_a_key_each_write_fails(void **state)
     assert_int_equal(answers_count, 0); /* never from within the call */
     SERVE_UNTIL(&loop, answers_count == 1);
     assert_non_null(strstr(answers[0], "!the registry key could not be opened: "));
-    open_store(HKEY_CURRENT_USER, L"nonsense");
-    assert_non_null(strstr(store.failure, "its security descriptor could not be built"));
+    assert_int_not_equal(open_store(HKEY_CURRENT_USER, L"nonsense"), ERROR_SUCCESS);
+    assert_non_null(strstr(store.failure, "the security descriptor could not be built"));
 }
 
 static void test_a_write_fails(void **state)
@@ -207,10 +206,10 @@ static void test_a_busy_helper_refuses(void **state)
     free(jobs);
 }
 
-static void assert_place(struct service_config *config, HKEY root, const wchar_t *expected)
+static void assert_place(struct service_config *config, const wchar_t *expected)
 {
     wchar_t path[STORE_PATH_CHARS];
-    assert_ptr_equal(store_place(config, path), root);
+    store_place(config, path);
     if (wcscmp(path, expected) != 0) {
         fail_msg("%ls is not %ls", path, expected);
     }
@@ -222,12 +221,11 @@ static void test_each_instance_has_its_own_key(void **state)
     struct service_config *config = malloc(sizeof *config);
     assert_non_null(config);
     config_init(config);
-    assert_place(config, HKEY_LOCAL_MACHINE, L"SOFTWARE\\Shadowpipe\\Sets");
+    assert_place(config, L"SOFTWARE\\Shadowpipe\\Sets");
     assert_true(config_set_pipe(config, L"backup\\mine\\api"));
-    assert_place(config, HKEY_LOCAL_MACHINE, L"SOFTWARE\\Shadowpipe\\Sets\\backup/mine/api");
-    config->is_console = true;
+    assert_place(config, L"SOFTWARE\\Shadowpipe\\Sets\\backup/mine/api");
     assert_true(config_set_library(config, L"C:\\shadowsim.dll"));
-    assert_place(config, HKEY_CURRENT_USER, L"SOFTWARE\\Shadowpipe\\SetsOfVssLibrary\\backup/mine/api");
+    assert_place(config, L"SOFTWARE\\Shadowpipe\\SetsOfVssLibrary\\backup/mine/api");
     free(config);
 }
 
