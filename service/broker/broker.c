@@ -10,6 +10,7 @@
 #include "service/broker/session.h"
 #include "service/broker/set.h"
 #include "service/broker/state.h"
+#include "service/broker/warm.h"
 #include "service/broker/watch.h"
 
 enum {
@@ -66,6 +67,7 @@ struct broker *broker_create(const struct broker_config *config, const struct br
     volumes_init(&broker->volumes);
     inventories_init(broker);
     stop_init(broker);
+    warm_init(broker);
     timer_init(&broker->tick, on_tick);
     make_guid(broker, broker->boot_id);
     broker->simulated = config->vss_library[0] != '\0'; /* until a requester knows better */
@@ -125,6 +127,7 @@ void broker_settle(struct broker *broker)
         connections_attend(broker);
         if (broker->is_dirty) {
             broker->is_dirty = false;
+            requesters_attend(broker);
             gate_advance(broker);
             lane_advance(broker);
             jobs_progress(broker, true);
@@ -143,6 +146,6 @@ void broker_counts(const struct broker *broker, struct broker_counts *counts)
     counts->connections = broker->clients;
     counts->sets = (uint32_t)list_count(&broker->sets);
     counts->leases = (uint32_t)list_count(&broker->leases);
-    counts->requesters = (uint32_t)list_count(&broker->requesters);
+    counts->requesters = (uint32_t)list_count(&broker->requesters) - (broker->warm != NULL);
     counts->queue_length = (uint32_t)(list_count(&broker->queue) + list_count(&broker->resolving));
 }

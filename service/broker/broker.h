@@ -116,6 +116,7 @@ struct broker_config {
     uint32_t reserved_connections;      /* for MANAGE: 4 */
     uint32_t max_sets;                  /* 16 */
     uint32_t max_queue;                 /* 256 */
+    uint32_t warm_requesters;           /* processes kept ready: 0 or 1; 0 */
     uint32_t max_in_flight;             /* per connection: 16 */
     uint32_t output_soft_limit_bytes;   /* reading pauses above: 256 KiB */
     uint32_t output_hard_limit_bytes;   /* the connection is closed above: 32 MiB */

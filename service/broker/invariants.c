@@ -143,11 +143,12 @@ static void check_requesters(const struct broker *broker)
     for (int kind = 0; kind < INVENTORY_KINDS; kind++)
         users += broker->inventories[kind].requester != NULL;
     users += broker->retention.requester != NULL;
+    users += broker->warm != NULL;
     assert(users == list_count(&broker->requesters));
     LIST_EACH(const struct requester, requester, &broker->requesters, link)
     assert(is_among_sets(broker, requester->subject) || is_inventory(broker, requester->subject) ||
            is_session(broker, requester->subject) || is_operation(broker, requester->subject) ||
-           requester->subject == broker);
+           requester->subject == broker); /* retention, or the warm one */
 }
 
 /* One that changes something, one that asks; and nobody waits for nothing. */

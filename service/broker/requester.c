@@ -10,6 +10,7 @@
 #include "service/broker/message.h"
 #include "service/broker/request.h"
 #include "service/broker/state.h"
+#include "service/broker/warm.h"
 
 enum {
     ARENA_BYTES = 256 * 1024,
@@ -96,7 +97,7 @@ static void on_timer(struct broker *broker, struct timer *timer)
     requester_kill(requester, why);
 }
 
-struct requester *requester_start(struct broker *broker, const struct requester_user *user, void *subject)
+struct requester *requester_launch(struct broker *broker, const struct requester_user *user, void *subject)
 {
     struct requester *requester = calloc(1, sizeof *requester);
     if (requester == NULL)
@@ -114,6 +115,30 @@ struct requester *requester_start(struct broker *broker, const struct requester_
     broker->host.start_requester(broker->host.context, requester->id, requester->secret);
     broker->counters.requesters_started++;
     return requester;
+}
+
+struct requester *requester_start(struct broker *broker, const struct requester_user *user, void *subject)
+{
+    struct requester *requester = warm_take(broker);
+    if (requester == NULL)
+        return requester_launch(broker, user, subject);
+    requester->user = user;
+    requester->subject = subject;
+    /* Once the caller has it, for that is what it counts on. */
+    requester->ready_is_due = requester->state == REQUESTER_READY;
+    broker->is_dirty = true;
+    return requester;
+}
+
+void requesters_attend(struct broker *broker)
+{
+    LIST_EACH(struct requester, requester, &broker->requesters, link)
+    {
+        bool is_due = requester->ready_is_due && requester->state == REQUESTER_READY;
+        requester->ready_is_due = false;
+        if (is_due)
+            requester->user->ready(requester->subject);
+    }
 }
 
 /* ---- calls ---- */

@@ -41,6 +41,7 @@ struct requester {
     struct list calls; /* sent and not answered, in order */
     uint32_t last_call_id;
     struct timer timer;
+    bool ready_is_due; /* `ready` is to be called once the present event is over */
     bool let_go;
     bool killed;
     struct arena arena;         /* for the two below */
@@ -49,8 +50,10 @@ struct requester {
     PB(Status) * failure; /* why it is of no use, where that is known before it ends */
 };
 
-/* NULL without memory. */
+/* A process of its own, or the one that is kept ready. NULL without memory. */
 struct requester *requester_start(struct broker *broker, const struct requester_user *user, void *subject);
+/* Always a new process. */
+struct requester *requester_launch(struct broker *broker, const struct requester_user *user, void *subject);
 /* `wait_ms` is the requester's limit for an asynchronous call, 0 for others; `limit_ms` ours for any.
  * False: it has no connection any more or there is no memory; `ended` follows. */
 bool requester_call(struct requester *requester, PB(Call__MethodCase) method, ProtobufCMessage *parameters,
@@ -71,6 +74,8 @@ void requester_kill(struct requester *requester, PB(Status) * why);
 /* From the connection. False: the peer is not what it says. */
 bool requester_frame(struct connection *connection, const PB(Envelope) * envelope);
 void requester_disconnected(struct requester *requester);
+/* Tells those that got a ready one. */
+void requesters_attend(struct broker *broker);
 void requesters_free(struct broker *broker);
 
 /* "PrepareForBackup" … */

@@ -51,7 +51,9 @@ struct broker {
     struct retention retention;
     struct volume_table volumes;
     struct inventory inventories[INVENTORY_KINDS];
-    struct timer tick; /* Progress for those who wait */
+    struct timer tick;      /* Progress for those who wait */
+    struct requester *warm; /* ready, and nobody's yet */
+    struct timer warm_timer;
     uint64_t last_requester_id;
     uint64_t last_set_number;
 

@@ -5,6 +5,7 @@
 #include "service/broker/session.h"
 #include "service/broker/set.h"
 #include "service/broker/state.h"
+#include "service/broker/warm.h"
 #include "service/broker/watch.h"
 
 enum {
@@ -76,6 +77,7 @@ void broker_stop(struct broker *broker)
     sessions_stop(broker);
     operations_stop(broker);
     retention_stop(broker);
+    warm_stop(broker);
     LIST_EACH(struct set, set, &broker->sets, link)
     set_stop(set);
     broker_settle(broker);

@@ -40,6 +40,7 @@ static const struct number numbers[] = {
     NUMBER("ReservedConnections", reserved_connections, 0, 64),
     NUMBER("MaxSets", max_sets, 1, 64),
     NUMBER("MaxQueue", max_queue, 1, 4096),
+    NUMBER("WarmRequesters", warm_requesters, 0, 1),
     NUMBER("MaxInFlight", max_in_flight, 1, 256),
     NUMBER("OutputSoftLimitBytes", output_soft_limit_bytes, 64 * 1024, 16 * 1024 * 1024),
     NUMBER("OutputHardLimitBytes", output_hard_limit_bytes, 16 * 1024 * 1024, 256 * 1024 * 1024),
@@ -164,6 +165,7 @@ void config_init(struct service_config *config)
     if (config->broker.max_connections > CONFIG_MAX_CONNECTIONS) {
         config->broker.max_connections = CONFIG_MAX_CONNECTIONS;
     }
+    config->broker.warm_requesters = 1;
     config->log_level = BROKER_LOG_INFO;
     read_os_build(config->os_build, sizeof config->os_build);
     read_machine_name(config->machine_name, sizeof config->machine_name);

@@ -360,6 +360,7 @@ static void choose_config(struct model *model)
     config->max_sets = (uint32_t)model_between(model, 1, 8);
     config->max_queue = (uint32_t)model_between(model, 1, 24);
     config->max_in_flight = (uint32_t)model_between(model, 1, 12);
+    config->warm_requesters = (uint32_t)model_random(model, 2);
     config->output_soft_limit_bytes = (uint32_t)model_between(model, 500, 8000);
     config->output_hard_limit_bytes = config->output_soft_limit_bytes * (uint32_t)model_between(model, 2, 9);
     uint32_t *limits[] = {&config->default_timeout_ms, &config->gather_ms,   &config->call_ms,
@@ -415,10 +416,11 @@ static bool is_over(struct model *model)
         return false;
     struct broker_counts counts;
     broker_counts(model->broker, &counts);
-    for (size_t i = 0; i < model->processes_count; i++) {
-        if (!model->processes[i]->is_reported)
-            return false;
-    }
+    size_t running = 0;
+    for (size_t i = 0; i < model->processes_count; i++)
+        running += !model->processes[i]->is_reported;
+    if (running > model->config.warm_requesters)
+        return false;
     return counts.connections + counts.sets + counts.leases + counts.requesters + counts.queue_length == 0;
 }
 

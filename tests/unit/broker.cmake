@@ -13,6 +13,7 @@ foreach(name IN ITEMS
     broker_sessions
     broker_snapshots
     broker_volumes
+    broker_warm
     broker_watch
     broker_wire
     )
