@@ -28,7 +28,8 @@ enum command_id {
     COMMAND_VOLUMES,
     COMMAND_PROVIDERS,
     COMMAND_SNAPSHOT,
-    COMMAND_RUN
+    COMMAND_RUN,
+    COMMAND_WATCH
 };
 
 struct arguments {
@@ -40,6 +41,8 @@ struct arguments {
     bool quiet;
     const char *pipe;
     uint32_t timeout_ms; /* 0 = not given */
+    /* status */
+    bool prometheus;
     /* writers, volumes, providers */
     bool refresh;
     bool components;

@@ -28,6 +28,14 @@ static bool check_targets(const struct string_list *list, bool is_mount, struct 
     return true;
 }
 
+bool check_status(const struct arguments *arguments, struct text *problem)
+{
+    if (!arguments->prometheus || !arguments->json)
+        return true;
+    text_add(problem, "--prometheus does not go with --json.");
+    return false;
+}
+
 bool check_job(const struct arguments *arguments, struct text *problem)
 {
     if (arguments->volumes.count + arguments->paths.count == 0) {

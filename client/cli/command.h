@@ -18,6 +18,7 @@ struct session {
 /* Each connects by itself and returns the exit code, `run` that of its program. */
 enum outcome command_status(struct session *session);
 enum outcome command_list(struct session *session);
+enum outcome command_watch(struct session *session);
 enum outcome command_snapshot(struct session *session);
 int command_run(struct session *session);
 

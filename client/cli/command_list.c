@@ -4,6 +4,18 @@
 #include "client/cli/command.h"
 #include "client/cli/display.h"
 #include "client/cli/json.h"
+#include "proto/prometheus.h"
+
+static void add_metrics(struct text *text, const PB(ServiceStatus) * status)
+{
+    size_t length = prometheus_write(status, NULL, 0);
+    char *metrics = malloc(length + 1);
+    if (metrics)
+        prometheus_write(status, metrics, length + 1);
+    text_add(text, metrics ? metrics : "");
+    text->failed |= !metrics;
+    free(metrics);
+}
 
 enum outcome command_status(struct session *session)
 {
@@ -22,7 +34,10 @@ enum outcome command_status(struct session *session)
         return session_fail(session, error);
     struct text text = {0};
     struct text json = {0};
-    display_status(&text, sp_get_server(session->client), reply->envelope->service_status);
+    if (session->arguments->prometheus)
+        add_metrics(&text, reply->envelope->service_status);
+    else
+        display_status(&text, sp_get_server(session->client), reply->envelope->service_status);
     (void)json_add_message(&json, &reply->envelope->service_status->base);
     text_add(&json, "\n");
     outcome = session_answer(session, &text, &json);

@@ -89,7 +89,7 @@ const char *display_phase(PB(Phase) phase)
     }
 }
 
-static const char *waiting_words(PB(WaitingFor) waiting_for)
+const char *display_waiting(PB(WaitingFor) waiting_for)
 {
     switch (waiting_for) {
     case PB_VALUE(WAITING_FOR, WAITING_FOR_OWN_SET):
@@ -107,7 +107,7 @@ static const char *waiting_words(PB(WaitingFor) waiting_for)
 
 void display_progress(struct text *text, const PB(Progress) * progress)
 {
-    const char *waiting = waiting_words(progress->waiting_for);
+    const char *waiting = display_waiting(progress->waiting_for);
     text_add(text, display_phase(progress->phase));
     if (progress->queue_position)
         text_format(text, ", position %" PRIu32, progress->queue_position);

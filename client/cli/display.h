@@ -6,10 +6,11 @@
 #include "client/lib/shadowpipe.h"
 #include "proto/wire.h"
 
-void display_duration(struct text *text, uint64_t ms); /* "0.4 s", "12 s", "3 min 05 s", "2 h 10 min" */
-void display_size(struct text *text, uint64_t bytes);  /* "1.5 GiB" */
-void display_time(struct text *text, int64_t unix_ms); /* "2026-11-29 09:08:07 UTC" */
-const char *display_phase(PB(Phase) phase);            /* "freezing and copying" */
+void display_duration(struct text *text, uint64_t ms);   /* "0.4 s", "12 s", "3 min 05 s", "2 h 10 min" */
+void display_size(struct text *text, uint64_t bytes);    /* "1.5 GiB" */
+void display_time(struct text *text, int64_t unix_ms);   /* "2026-11-29 09:08:07 UTC" */
+const char *display_phase(PB(Phase) phase);              /* "freezing and copying" */
+const char *display_waiting(PB(WaitingFor) waiting_for); /* NULL: for nothing */
 
 /* One line, without a line end: "waiting in the queue, position 2, about 12 s more (3 s)". */
 void display_progress(struct text *text, const PB(Progress) * progress);

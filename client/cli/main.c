@@ -83,9 +83,10 @@ static const struct {
     enum outcome (*command)(struct session *session);
     int (*runner)(struct session *session);
 } carriers[] = {
-    {COMMAND_STATUS, command_status, NULL},     {COMMAND_WRITERS, command_list, NULL},
-    {COMMAND_VOLUMES, command_list, NULL},      {COMMAND_PROVIDERS, command_list, NULL},
-    {COMMAND_SNAPSHOT, command_snapshot, NULL}, {COMMAND_RUN, NULL, command_run},
+    {COMMAND_STATUS, command_status, NULL}, {COMMAND_WRITERS, command_list, NULL},
+    {COMMAND_VOLUMES, command_list, NULL},  {COMMAND_PROVIDERS, command_list, NULL},
+    {COMMAND_WATCH, command_watch, NULL},   {COMMAND_SNAPSHOT, command_snapshot, NULL},
+    {COMMAND_RUN, NULL, command_run},
 };
 
 static int carry_out(struct session *session)

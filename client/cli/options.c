@@ -2,7 +2,7 @@
 
 #define ON_LISTS (ON(WRITERS) | ON(VOLUMES) | ON(PROVIDERS))
 #define ON_JOBS  (ON(SNAPSHOT) | ON(RUN))
-#define ON_ALL   (ON(STATUS) | ON_LISTS | ON_JOBS | ON(NONE))
+#define ON_ALL   (ON(STATUS) | ON_LISTS | ON_JOBS | ON(WATCH) | ON(NONE))
 
 #define AT(field) offsetof(struct arguments, field)
 
@@ -54,6 +54,7 @@ const struct option options[] = {
     {"hold", 0, KIND_HOLD, ON(SNAPSHOT), AT(hold), AT(hold_ms), "TIME", "keep the snapshot this long", NULL},
     CODES("ok-codes", ON(RUN), ok_codes, ok, "exit codes of CMD that mean success (0; with robocopy 0-7)"),
     CODES("warn-codes", ON(RUN), warn_codes, warn, "exit codes of CMD that mean success with a warning"),
+    FLAG("prometheus", 0, ON(STATUS), prometheus, "print Prometheus metrics"),
     FLAG("components", 0, ON(WRITERS), components, "also what each writer looks after"),
     TEXT("writer", 0, ON(WRITERS), writer, "WRITER", "only this one (name or id)"),
     FLAG("refresh", 0, ON_LISTS, refresh, "ask again instead of a recent answer"),
@@ -69,7 +70,14 @@ const size_t options_count = sizeof options / sizeof *options;
 _Static_assert(sizeof options / sizeof *options <= OPTIONS_MAX, "args.c counts them in an array");
 
 const struct command commands[] = {
-    {COMMAND_STATUS, "status", "what the service is doing", "shadowpipe status", "", false, NULL},
+    {COMMAND_STATUS, "status", "what the service is doing", "shadowpipe status [--prometheus]", "", false,
+     check_status},
+    {COMMAND_WATCH, "watch", "the same, as it changes", "shadowpipe watch",
+     "Shows the queue, whose turn it is, the snapshot sets with their members, and the leases, until Ctrl-C "
+     "or\n"
+     "for the time of --timeout: on a console as a table, else a line for each change, with --json a "
+     "value.\n",
+     false, NULL},
     {COMMAND_WRITERS, "writers", "the applications that take part in snapshots, and their state",
      "shadowpipe writers [--components] [--writer WRITER]", "", false, NULL},
     {COMMAND_VOLUMES, "volumes", "the volumes, and which of them can be copied", "shadowpipe volumes", "",

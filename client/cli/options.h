@@ -62,6 +62,7 @@ enum {
 const struct command *command_find(enum command_id id); /* NULL for COMMAND_NONE */
 
 /* For the rows of `commands`, in args_check.c. */
+bool check_status(const struct arguments *arguments, struct text *problem);
 bool check_job(const struct arguments *arguments, struct text *problem);
 
 #endif

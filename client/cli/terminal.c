@@ -177,6 +177,30 @@ void terminal_tick(void)
     draw(&now);
 }
 
+/* ---- pages ---- */
+
+bool terminal_has_console_output(void)
+{
+    return is_console(GetStdHandle(STD_OUTPUT_HANDLE));
+}
+
+bool terminal_show_page(const struct text *text)
+{
+    HANDLE console = GetStdHandle(STD_OUTPUT_HANDLE);
+    DWORD mode = 0;
+    struct text page = {0};
+    /* Consoles before Windows 10 know no sequences: there the page goes below the one before. */
+    bool knows_sequences =
+        GetConsoleMode(console, &mode) && SetConsoleMode(console, mode | ENABLE_VIRTUAL_TERMINAL_PROCESSING);
+    text_add(&page, knows_sequences ? "\x1b[H\x1b[J" : "\n");
+    text_add_bytes(&page, text_string(text), text->size);
+    bool shown = !text->failed && terminal_print(&page);
+    text_free(&page);
+    if (knows_sequences)
+        (void)SetConsoleMode(console, mode); /* for what runs after this */
+    return shown;
+}
+
 /* ---- interrupts ---- */
 
 static struct {

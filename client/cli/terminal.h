@@ -38,6 +38,9 @@ void terminal_leave_interrupts_to_child(void);
 void terminal_done(void);
 
 bool terminal_has_console_input(void);
+bool terminal_has_console_output(void);
+/* On a console: the text in place of the one before. False: it could not be written. */
+bool terminal_show_page(const struct text *text);
 /* An event that is set when a line, or the end, of standard input comes. NULL: no thread for it. */
 HANDLE terminal_wait_for_line(void);
 

@@ -239,12 +239,15 @@ static struct sp_call *start(struct sp_client *client, const uint8_t *envelope, 
     call->client = client;
     call->options = *options;
     call->on_message = on_message;
+    bool endless = call->options.timeout_ms == SP_FOREVER;
+    if (endless)
+        call->options.timeout_ms = 0;
     uint32_t timeout_ms =
         call->options.timeout_ms ? call->options.timeout_ms : client->server.default_timeout_ms;
     /* The service ends what takes too long by itself, and says more about it than we could. Before the
      * greeting it does not know us yet. */
     uint32_t grace_ms = client->hello ? CALL_GRACE_MS : 0;
-    call->deadline = timeout_ms ? GetTickCount64() + timeout_ms + grace_ms : UINT64_MAX;
+    call->deadline = timeout_ms && !endless ? GetTickCount64() + timeout_ms + grace_ms : UINT64_MAX;
     if (client_send(client, call, envelope, size, call->options.timeout_ms, error))
         return call;
     EnterCriticalSection(&client->lock);

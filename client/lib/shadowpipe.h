@@ -422,8 +422,12 @@ SP_API void sp_string_free(char *string); /* NULL is allowed */
 
 struct sp_call;
 
+#define SP_FOREVER 0xFFFFFFFFu
+
 struct sp_call_options {
-    uint32_t timeout_ms; /* 0 = the service's default */
+    /* 0 = the service's default; SP_FOREVER = none, for Watch and WatchLease, which go on until they are
+     * cancelled. */
+    uint32_t timeout_ms;
     /* Gets the Envelopes that come before the final one (Progress, Writer, LeaseEvent, WatchEvent,
      * DocumentChunk), in order. Of several Progress in a row that wait to be delivered only the last is.
      * May be NULL. The bytes live until the callback returns. */
@@ -437,8 +441,6 @@ enum sp_wait {
     SP_WAIT_PENDING, /* wait_ms has passed without it */
     SP_WAIT_FAILED   /* *error says why; a Status from the service is such an error */
 };
-
-#define SP_FOREVER 0xFFFFFFFFu
 
 /* Sends a request and returns at once. The caller waits with sp_call_wait and then frees it. `options` may be
  * NULL. Errors: BAD_ARGUMENT (no Envelope), TOO_LARGE, CONNECTION_LOST. */

@@ -186,6 +186,9 @@ void broker_stored(struct broker *broker, const char *key, const char *failure);
 /* Refuses new work and ends what there is; host->stopped says when. */
 void broker_stop(struct broker *broker);
 
+/* Everything that is counted, as Prometheus metrics. Like snprintf; 0 without memory. */
+size_t broker_metrics(struct broker *broker, char *buffer, size_t size);
+
 /* Fills the caller's struct for the service's own status (console title, tests). */
 struct broker_counts {
     uint32_t connections, sets, leases, requesters, queue_length;

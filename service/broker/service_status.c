@@ -1,5 +1,6 @@
 #include "service/broker/service_status.h"
 
+#include "proto/prometheus.h"
 #include "service/broker/gate.h"
 #include "service/broker/job.h"
 #include "service/broker/message.h"
@@ -199,4 +200,14 @@ void service_status_answer(struct connection *connection, const PB(Envelope) * e
     }
     PB(Envelope) answer = ENVELOPE(SERVICE_STATUS, .service_status = &status);
     reply_now(connection, envelope->id, &answer);
+}
+
+size_t broker_metrics(struct broker *broker, char *buffer, size_t size)
+{
+    broker_begin(broker);
+    const struct status_reader reader = {.arena = &broker->arena, .sees_all = true};
+    PB(ServiceStatus) status;
+    if (!service_status_fill(broker, &reader, &status))
+        return 0;
+    return prometheus_write(&status, buffer, size);
 }

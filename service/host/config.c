@@ -105,7 +105,8 @@ static void read_machine_name(char *text, size_t size)
 {
     wchar_t name[256];
     DWORD length = sizeof name / sizeof name[0];
-    if (!GetComputerNameExW(ComputerNameDnsFullyQualified, name, &length) || !text_to_utf8(name, text, size)) {
+    if (!GetComputerNameExW(ComputerNameDnsFullyQualified, name, &length) ||
+        !text_to_utf8(name, text, size)) {
         text[0] = '\0';
     }
 }
@@ -139,14 +140,18 @@ bool config_set_pipe(struct service_config *config, const wchar_t *name)
     return true;
 }
 
+/* What another machine serves, or what depends on the current directory, is no place for a library that runs
+ * as SYSTEM, or for a file that it writes. */
+static bool is_local(const wchar_t *path)
+{
+    return wcslen(path) > 3 && iswalpha(path[0]) && path[1] == L':' && path[2] == L'\\';
+}
+
 bool config_set_library(struct service_config *config, const wchar_t *path)
 {
     size_t length = wcslen(path);
-    /* A path that another machine serves, or that depends on the current directory, is no place for a library
-     * that runs as SYSTEM. */
-    bool local = length > 3 && iswalpha(path[0]) && path[1] == L':' && path[2] == L'\\';
     char utf8[sizeof config->vss_library_utf8];
-    if (!local || length >= HANDOFF_LIBRARY_CHARS || !text_to_utf8(path, utf8, sizeof utf8)) {
+    if (!is_local(path) || length >= HANDOFF_LIBRARY_CHARS || !text_to_utf8(path, utf8, sizeof utf8)) {
         return false;
     }
     wmemcpy(config->vss_library, path, length + 1);
@@ -232,6 +237,13 @@ static void read_texts(struct service_config *config, HKEY root)
     }
     if (read_text(config, root, L"VssLibrary", text, ARRAYSIZE(text)) && !config_set_library(config, text)) {
         report(config, "VssLibrary is no absolute path on a local drive, the system's library is used");
+    }
+    if (read_text(config, root, L"MetricsFile", text, ARRAYSIZE(text))) {
+        if (is_local(text) && wcslen(text) < METRICS_PATH_CHARS) {
+            wcscpy(config->metrics_file, text);
+        } else {
+            report(config, "MetricsFile is no absolute path on a local drive, no metrics are written");
+        }
     }
     if (read_text(config, root, L"Access", text, ARRAYSIZE(text))) {
         if (access_valid_sddl(text, why, sizeof why)) {

@@ -11,6 +11,7 @@
 
 #include "service/broker/broker.h"
 #include "service/host/access.h"
+#include "service/host/metrics.h"
 #include "service/requester/handoff.h"
 
 #define CONFIG_PIPE_PREFIX  L"\\\\.\\pipe\\"
@@ -31,7 +32,8 @@ struct service_config {
     wchar_t vss_library[HANDOFF_LIBRARY_CHARS]; /* "" = the system's */
     char vss_library_utf8[3 * HANDOFF_LIBRARY_CHARS];
     wchar_t access_sddl[ACCESS_SDDL_CHARS];
-    bool access_configured; /* it is not the default */
+    bool access_configured;                   /* it is not the default */
+    wchar_t metrics_file[METRICS_PATH_CHARS]; /* "" = none */
     char os_build[32];
     char machine_name[256];
     bool must_be_simulator;

@@ -14,6 +14,7 @@
 #include "service/host/listener.h"
 #include "service/host/log.h"
 #include "service/host/loop.h"
+#include "service/host/metrics.h"
 #include "service/host/store.h"
 #include "service/host/text.h"
 #include "service/host/volumes.h"
@@ -48,6 +49,7 @@ struct host {
     struct children children;
     struct store store;
     struct volumes_job volumes; /* the broker asks for one enumeration at a time */
+    struct metrics metrics;
     struct broker *broker;
 
     struct peer *connections[CONNECTION_BUCKETS];
@@ -334,6 +336,11 @@ static void do_stopped(void *context)
 {
     struct host *host = context;
     host->stopped = true;
+}
+
+static size_t write_metrics(void *context, char *buffer, size_t size)
+{
+    return broker_metrics(broker_now(context), buffer, size);
 }
 
 /* Events of requester processes. */
@@ -625,6 +632,12 @@ enum host_error host_start(struct host *host, char error[HOST_ERROR_CHARS])
     if (code != ERROR_SUCCESS) {
         return pipe_failed(config->pipe_name, code, error);
     }
+    host->metrics = (struct metrics){.loop = &host->loop,
+                                     .helper = &host->helper,
+                                     .write = write_metrics,
+                                     .context = host,
+                                     .path = config->metrics_file};
+    metrics_start(&host->metrics);
     return HOST_OK;
 }
 
@@ -639,6 +652,7 @@ void host_free(struct host *host)
     if (!helper_ended || host->overrun) {
         return; /* something still points into this memory; the process ends now anyway */
     }
+    metrics_stop(&host->metrics);
     listener_stop(&host->clients);
     listener_stop(&host->requesters);
     uint64_t due = loop_now_ms() + DRAIN_LIMIT_MS;

@@ -6,6 +6,7 @@ foreach(part
     places
     quote
     values
+    watch
 )
   shadowpipe_add_unit_test(client_${part} SOURCES client_${part}.c LIBRARIES shadowpipe_cli_text)
 endforeach()

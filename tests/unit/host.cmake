@@ -5,8 +5,24 @@ endif()
 set(host_child_wrap calloc)
 set(host_host_wrap listener_stop)
 set(host_log_wrap eventlog_write)
+set(host_metrics_wrap log_write)
 set(host_scm_wrap eventlog_write loop_now_ms text_of_error)
-foreach(module access caller child config eventlog helper host listener log loop peer scm store)
+foreach(module
+    access
+    caller
+    child
+    config
+    eventlog
+    helper
+    host
+    listener
+    log
+    loop
+    metrics
+    peer
+    scm
+    store
+)
   shadowpipe_add_unit_test(host_${module} SOURCES host_${module}.c LIBRARIES shadowpipe_host
                            WRAP ${host_${module}_wrap})
 endforeach()

@@ -141,12 +141,24 @@ static void test_texts_that_cannot_be_used(void **state)
     wmemset(text, L'x', ARRAYSIZE(text) - 1);
     set_number(PRODUCT, L"PipeName", 1);
     set_text(PRODUCT, L"VssLibrary", L"vssapi.dll");
+    set_text(PRODUCT, L"MetricsFile", L"\\\\server\\share\\metrics.prom");
     set_text(PRODUCT, L"Access", text);
     config_read_registry(config, root);
-    assert_int_equal(config->problems_count, 3);
+    assert_int_equal(config->problems_count, 4);
+    assert_wide(config->metrics_file, L"");
     assert_wide(config->pipe_name, CONFIG_PIPE_PREFIX CONFIG_DEFAULT_PIPE);
     assert_wide(config->vss_library, L"");
     assert_wide(config->access_sddl, ACCESS_DEFAULT_SDDL);
+}
+
+static void test_metrics_file(void **state)
+{
+    (void)state;
+    set_text(PRODUCT, L"MetricsFile", L"C:\\metrics\\shadowpipe.prom");
+    config_read_registry(config, root);
+    assert_int_equal(config->problems_count, 0);
+    assert_wide(config->metrics_file, L"C:\\metrics\\shadowpipe.prom");
+    assert_int_equal(config->broker.warm_requesters, 1);
 }
 
 static void test_more_problems_than_are_kept(void **state)
@@ -223,6 +235,7 @@ int main(void)
         TEST(test_a_bad_policy_does_not_fall_back_to_the_product),
         TEST(test_access_never_gets_weaker),
         TEST(test_texts_that_cannot_be_used),
+        TEST(test_metrics_file),
         TEST(test_more_problems_than_are_kept),
         TEST(test_pipe_names),
         TEST(test_library_paths),
