@@ -136,6 +136,7 @@ struct broker_config {
     uint32_t release_ms;           /* 240 s */
     uint32_t cancel_grace_ms;      /* after IVssAsync::Cancel: 10 s */
     uint32_t gate_hold_ms;         /* the gate in all: 10 min */
+    uint32_t hold_point_ms;        /* a set at a hold point: 30 s */
     uint32_t gate_idle_ms;         /* the gate without a call in flight: 30 s */
     uint32_t in_progress_retry_ms; /* first retry of StartSnapshotSet: 1 s, growing to 5 s */
     uint32_t complete_within_ms;   /* 60 min */

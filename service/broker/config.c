@@ -37,6 +37,7 @@ void broker_config_init(struct broker_config *config)
         .release_ms = 240 * SECONDS,
         .cancel_grace_ms = 10 * SECONDS,
         .gate_hold_ms = 10 * MINUTES,
+        .hold_point_ms = 30 * SECONDS,
         .gate_idle_ms = 30 * SECONDS,
         .in_progress_retry_ms = 1 * SECONDS,
         .complete_within_ms = 60 * MINUTES,

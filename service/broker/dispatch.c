@@ -4,6 +4,7 @@
 #include "service/broker/connection.h"
 #include "service/broker/document.h"
 #include "service/broker/error.h"
+#include "service/broker/hold_point.h"
 #include "service/broker/inventory.h"
 #include "service/broker/job.h"
 #include "service/broker/lease.h"
@@ -71,6 +72,7 @@ static const struct request_type {
     {PB_BODY(BREAK_SET), true, false, administration_break},
     {PB_BODY(IMPORT_SET), true, false, administration_import},
     {PB_BODY(REVERT_VOLUME), true, false, administration_revert},
+    {PB_BODY(PROCEED), false, true, hold_point_proceed},
     {PB_BODY(FINISH_BACKUP), true, true, lease_finish},
     {PB_BODY(PUT_DOCUMENT), false, false, document_put},
     {PB_BODY(READ_DOCUMENT), true, false, step_read_document},

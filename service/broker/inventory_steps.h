@@ -13,8 +13,8 @@ const struct step *inventory_steps(enum inventory_kind kind);
 bool inventory_draft_volumes(struct inventory *inventory);
 /* For the steps: everybody who waits fails for this reason. */
 void inventory_run_failed(struct inventory *inventory, PB(Status) * status);
-/* Whether the asker that is served means this writer; and a part of it for it, after which the step is run again
- * as soon as there is room. False: the run has ended. */
+/* Whether the asker that is served means this writer; and a part of it for it, after which the step is run
+ * again as soon as there is room. False: the run has ended. */
 bool inventory_is_asked_for(const struct inventory *inventory, const PB(Writer) * writer);
 bool inventory_send_part(struct inventory *inventory, PB(Writer) * part);
 

@@ -230,6 +230,8 @@ void job_progress(struct job *job)
             progress.waiting_for = PB_VALUE(WAITING_FOR, WAITING_FOR_OWN_SET);
         progress.expected_wait_ms = (uint32_t)(broker->gate.average_ms * progress.queue_position);
     }
+    if (set != NULL)
+        hold_point_tell(job, &progress);
     job->told_position = progress.queue_position;
     request_progress(&job->request, &progress);
 }

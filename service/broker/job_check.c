@@ -92,8 +92,6 @@ static const char *unimplemented_field(const PB(CreateSnapshot) * wish)
         return "create_snapshot.components";
     if (wish->max_age_ms != 0)
         return "create_snapshot.max_age_ms";
-    if (wish->n_hold_points > 0)
-        return "create_snapshot.hold_points";
     if (wish->lease != NULL && wish->lease->mode == PB_VALUE(LEASE_MODE, LEASE_MODE_DETACHED))
         return "create_snapshot.lease.mode";
     if (wish->lease != NULL && wish->lease->ttl_ms != 0)
@@ -189,6 +187,8 @@ PB(Status) * job_check(struct broker *broker, const PB(CreateSnapshot) * wish)
     PB(Status) *status = check_context(broker, wish);
     if (status == NULL)
         status = check_options(broker, wish);
+    if (status == NULL)
+        status = hold_points_check(broker, wish);
     return status != NULL ? status : check_writers(broker, wish);
 }
 

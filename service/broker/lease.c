@@ -169,7 +169,7 @@ void leases_free(struct broker *broker)
 
 /* ---- FinishBackup ---- */
 
-static bool tokens_equal(const char *one, const char *other)
+bool tokens_equal(const char *one, const char *other)
 {
     unsigned char difference = 0;
     if (strlen(other) != TOKEN_CHARS - 1)

@@ -58,5 +58,6 @@ void leases_lose_record(struct record *record, const char *reason);
 /* The set's end answers those who wait for it. */
 void finishes_reply(struct set *set, PB(Completion) completion, PB(Status) * failure);
 void leases_free(struct broker *broker);
+bool tokens_equal(const char *one, const char *other);
 
 #endif

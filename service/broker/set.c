@@ -174,17 +174,33 @@ void set_hold(struct set *set)
     set_lease_ended(set);
 }
 
+static void freeze(struct set *set)
+{
+    if (set->is_persistent)
+        set_record_begin(set);
+    else
+        set_run(set, set_steps_freeze);
+}
+
 /* The writers are ready, or the copies are made. */
 static void creation_done(struct set *set)
 {
-    if (set->is_persistent && !set->freeze_begun)
-        set_record_begin(set);
-    else if (!set->freeze_begun)
-        set_run(set, set_steps_freeze);
-    else if (set->is_persistent)
+    if (!set->freeze_begun) {
+        if (!hold_point_reached(set, PB_VALUE(HOLD_POINT_KIND, HOLD_POINT_PREPARED)))
+            freeze(set);
+    } else if (set->is_persistent) {
         set_record_created(set);
-    else
+    } else {
         set_hold(set);
+    }
+}
+
+void set_held_goes_on(struct set *set, PB(HoldPointKind) kind)
+{
+    if (kind == PB_VALUE(HOLD_POINT_KIND, HOLD_POINT_PREPARED))
+        freeze(set);
+    else
+        set_run(set, set_steps_create);
 }
 
 static void sequence_done(void *subject)
@@ -249,7 +265,8 @@ void set_gate_granted(struct set *set)
         set->broker->counters.gate_wait_ms += set->broker->now_ms - job->request.arrived_ms;
     }
     set->retry_ms = set->broker->config.in_progress_retry_ms;
-    set_run(set, set_steps_create);
+    if (!hold_point_reached(set, PB_VALUE(HOLD_POINT_KIND, HOLD_POINT_GATE_GRANTED)))
+        set_run(set, set_steps_create);
 }
 
 void set_gate_expired(struct set *set)
@@ -414,6 +431,7 @@ static struct set *set_new(struct broker *broker)
     arena_init(&set->arena, ARENA_BYTES);
     timer_init(&set->timer, on_timer);
     timer_init(&set->complete_timer, on_complete_timer);
+    hold_point_init(&set->hold_point);
     list_append(&broker->sets, &set->link);
     return set;
 }
@@ -470,6 +488,7 @@ void set_process_ended(struct set *set, PB(Status) * why, bool left_open)
     sequence_stop(&set->sequence);
     timer_stop(&set->timer);
     timer_stop(&set->complete_timer);
+    hold_point_leave(set);
     set->requester = NULL;
     if (was_open && left_open)
         gate_run_down(broker);

@@ -10,6 +10,7 @@
 #ifndef SHADOWPIPE_BROKER_SET_H
 #define SHADOWPIPE_BROKER_SET_H
 
+#include "service/broker/hold_point.h"
 #include "service/broker/sequence.h"
 #include "service/broker/timer.h"
 
@@ -98,7 +99,8 @@ struct set {
     struct writer_list statuses;       /* the latest */
     PB(Call__MethodCase) status_after; /* the call that they follow */
 
-    uint64_t freeze_ms;    /* when DoSnapshotSet was sent */
+    uint64_t freeze_ms; /* when DoSnapshotSet was sent */
+    struct hold_point hold_point;
     struct record *record; /* NULL: not made yet, or its snapshots were deleted */
     bool waits_for_store;
 
@@ -136,6 +138,8 @@ struct finish;
 /* Takes the job as its first member and starts. NULL without memory. */
 struct set *set_create(struct broker *broker, struct job *job);
 void set_gate_granted(struct set *set);
+/* From a hold point. */
+void set_held_goes_on(struct set *set, PB(HoldPointKind) kind);
 void set_gate_expired(struct set *set);
 /* A member has left or its lease has ended: nobody may be left. */
 void set_member_left(struct set *set);

@@ -96,6 +96,7 @@ void set_end(struct set *set)
     sequence_stop(&set->sequence);
     timer_stop(&set->timer);
     timer_stop(&set->complete_timer);
+    hold_point_leave(set);
     set->is_clearing = false;
     set->stage = SET_DRAINING;
     broker->is_dirty = true;

@@ -59,6 +59,7 @@ static const struct number numbers[] = {
     NUMBER("ReleaseMs", release_ms, SECOND, HOUR),
     NUMBER("CancelGraceMs", cancel_grace_ms, 100, 10 * MINUTE),
     NUMBER("GateHoldMs", gate_hold_ms, SECOND, HOUR),
+    NUMBER("HoldPointMs", hold_point_ms, SECOND, HOUR),
     NUMBER("GateIdleMs", gate_idle_ms, SECOND, HOUR),
     NUMBER("InProgressRetryMs", in_progress_retry_ms, 100, MINUTE),
     NUMBER("CompleteWithinMs", complete_within_ms, SECOND, DAY),

@@ -5,6 +5,7 @@ foreach(name IN ITEMS
     broker_administration
     broker_deletion
     broker_faults
+    broker_hold_points
     broker_jobs
     broker_lists
     broker_persistent

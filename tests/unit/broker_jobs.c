@@ -95,26 +95,22 @@ static void test_unimplemented_fields(void **state)
     struct world *world = world_new();
     PB(ComponentSelection) component = SHADOWPIPE__V1__COMPONENT_SELECTION__INIT;
     PB(ComponentSelection) * components[] = {&component};
-    PB(HoldPoint) hold = SHADOWPIPE__V1__HOLD_POINT__INIT;
-    PB(HoldPoint) * holds[] = {&hold};
     PB(LeaseOptions) lease = SHADOWPIPE__V1__LEASE_OPTIONS__INIT;
-    static const char *const fields[] = {"job_key",     "components",           "max_age_ms",
-                                         "hold_points", "lease.mode",           "lease.ttl_ms",
-                                         "dry_run",     "retry_without_failed", "add_needed_volumes"};
+    static const char *const fields[] = {
+        "job_key",      "components", "max_age_ms",           "lease.mode",
+        "lease.ttl_ms", "dry_run",    "retry_without_failed", "add_needed_volumes"};
     for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++) {
         PB(CreateSnapshot) wish = make_wish();
-        lease.mode = i == 4 ? PB_VALUE(LEASE_MODE, LEASE_MODE_DETACHED) : 0;
-        lease.ttl_ms = i == 5;
+        lease.mode = i == 3 ? PB_VALUE(LEASE_MODE, LEASE_MODE_DETACHED) : 0;
+        lease.ttl_ms = i == 4;
         wish.job_key = (char *)(uintptr_t)(i == 0 ? "k" : "");
         wish.components = components;
         wish.n_components = i == 1;
         wish.max_age_ms = i == 2;
-        wish.hold_points = holds;
-        wish.n_hold_points = i == 3;
-        wish.lease = i == 4 || i == 5 ? &lease : NULL;
-        wish.dry_run = i == 6;
-        wish.retry_without_failed = i == 7;
-        wish.add_needed_volumes = i == 8;
+        wish.lease = i == 3 || i == 4 ? &lease : NULL;
+        wish.dry_run = i == 5;
+        wish.retry_without_failed = i == 6;
+        wish.add_needed_volumes = i == 7;
         const PB(Status) *status = refused(world, &wish);
         assert_int_equal(status->code, PB_CODE(UNIMPLEMENTED));
         assert_string_equal(status->reason, "UNIMPLEMENTED_FIELD");
