@@ -5,6 +5,7 @@ foreach(part
     json
     places
     quote
+    session
     values
     watch
 )
