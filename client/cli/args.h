@@ -29,7 +29,8 @@ enum command_id {
     COMMAND_PROVIDERS,
     COMMAND_SNAPSHOT,
     COMMAND_RUN,
-    COMMAND_WATCH
+    COMMAND_WATCH,
+    COMMAND_SESSION
 };
 
 struct arguments {
@@ -68,6 +69,10 @@ struct arguments {
     struct code_list ok;
     const char *warn_codes;
     struct code_list warn;
+    /* session */
+    const char *script;
+    const char *log;
+    /* run: the program; session: the script's parameters */
     char **program; /* behind "--" */
     size_t program_count;
 };

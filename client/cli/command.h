@@ -21,6 +21,7 @@ enum outcome command_list(struct session *session);
 enum outcome command_watch(struct session *session);
 enum outcome command_snapshot(struct session *session);
 int command_run(struct session *session);
+enum outcome command_session(struct session *session);
 
 /* Connects within what --timeout leaves; a failure is reported. */
 bool session_connect(struct session *session, enum outcome *outcome);

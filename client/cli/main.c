@@ -86,7 +86,7 @@ static const struct {
     {COMMAND_STATUS, command_status, NULL}, {COMMAND_WRITERS, command_list, NULL},
     {COMMAND_VOLUMES, command_list, NULL},  {COMMAND_PROVIDERS, command_list, NULL},
     {COMMAND_WATCH, command_watch, NULL},   {COMMAND_SNAPSHOT, command_snapshot, NULL},
-    {COMMAND_RUN, NULL, command_run},
+    {COMMAND_RUN, NULL, command_run},       {COMMAND_SESSION, command_session, NULL},
 };
 
 static int carry_out(struct session *session)

@@ -2,7 +2,7 @@
 
 #define ON_LISTS (ON(WRITERS) | ON(VOLUMES) | ON(PROVIDERS))
 #define ON_JOBS  (ON(SNAPSHOT) | ON(RUN))
-#define ON_ALL   (ON(STATUS) | ON_LISTS | ON_JOBS | ON(WATCH) | ON(NONE))
+#define ON_ALL   (ON(STATUS) | ON_LISTS | ON_JOBS | ON(WATCH) | ON(SESSION) | ON(NONE))
 
 #define AT(field) offsetof(struct arguments, field)
 
@@ -41,7 +41,7 @@ const struct option options[] = {
     FLAG("include-mounted", 0, ON_JOBS, include_mounted, "also the volumes that are mounted below"),
     CHOICE("on-unsupported", ON_JOBS, on_unsupported, "fail|skip",
            "what to do with volumes that cannot be copied (fail)", on_unsupported_choices),
-    TEXT("name", 'n', ON_JOBS, name, "NAME", "what it is for, for lists and logs"),
+    TEXT("name", 'n', ON_JOBS | ON(SESSION), name, "NAME", "what it is for, for lists and logs"),
     LIST("require", 0, ON_JOBS, required, "WRITER", "fail without this writer (name or id)"),
     LIST("exclude-writer", 0, ON_JOBS, excluded, "WRITER", "leave this writer out"),
     LIST("tolerate", 0, ON_JOBS, tolerated, "WRITER", "go on when this writer fails"),
@@ -55,6 +55,8 @@ const struct option options[] = {
     CODES("ok-codes", ON(RUN), ok_codes, ok, "exit codes of CMD that mean success (0; with robocopy 0-7)"),
     CODES("warn-codes", ON(RUN), warn_codes, warn, "exit codes of CMD that mean success with a warning"),
     FLAG("prometheus", 0, ON(STATUS), prometheus, "print Prometheus metrics"),
+    TEXT("script", 's', ON(SESSION), script, "FILE", "read the commands from FILE; - is standard input"),
+    TEXT("log", 'l', ON(SESSION), log, "FILE", "write what is shown to FILE as well"),
     FLAG("components", 0, ON(WRITERS), components, "also what each writer looks after"),
     TEXT("writer", 0, ON(WRITERS), writer, "WRITER", "only this one (name or id)"),
     FLAG("refresh", 0, ON_LISTS, refresh, "ask again instead of a recent answer"),
@@ -98,6 +100,14 @@ const struct command commands[] = {
      "  SHADOWPIPE_ORIGINAL_1 .. and SHADOWPIPE_PATH_1 .. (root directories, with one), SHADOWPIPE_SET_ID.\n"
      "With --json what CMD prints goes to standard error.\n",
      true, check_job},
+    {COMMAND_SESSION, "session", "VSS step by step: a prompt, or a script in the manner of diskshadow",
+     "shadowpipe session [-s FILE] [-l FILE] [-- PARAMETER ...]",
+     "Reads commands, one a line: from FILE, else from standard input; \"help\" lists them. A script stops "
+     "at the\n"
+     "first command that fails, unless there is a - before it; what is open then is aborted. PARAMETERs are\n"
+     "%DISKSH_PARAM_1% and so on. With --json each command is answered by one JSON value on a line of its "
+     "own.\n",
+     true, NULL},
 };
 
 const size_t commands_count = sizeof commands / sizeof *commands;

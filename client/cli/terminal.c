@@ -246,6 +246,18 @@ void terminal_leave_interrupts_to_child(void)
     InterlockedExchange(&interrupts.left_to_child, 1);
 }
 
+void terminal_take_interrupts_back(void)
+{
+    InterlockedExchange(&interrupts.left_to_child, 0);
+}
+
+void terminal_await_next_interrupt(struct sp_cancel *cancel)
+{
+    interrupts.cancel = cancel;
+    ResetEvent(interrupts.event);
+    InterlockedExchange(&interrupts.count, 0);
+}
+
 void terminal_done(void)
 {
     if (interrupts.done)

@@ -34,6 +34,9 @@ void terminal_clear_progress(void);
 bool terminal_catch_interrupts(struct sp_cancel *cancel);
 HANDLE terminal_interrupted(void);
 void terminal_leave_interrupts_to_child(void);
+void terminal_take_interrupts_back(void);
+/* After one that was dealt with: the next one cancels `cancel`, and ends nothing. */
+void terminal_await_next_interrupt(struct sp_cancel *cancel);
 /* The process has cleaned up: an end of the session that waits for that may go on. */
 void terminal_done(void);
 

@@ -77,6 +77,11 @@ static void run_takes_everything(void **state)
 static void the_others_take_theirs(void **state)
 {
     (void)state;
+    assert_true(parse("session -s - -l log.txt --json -- C: E:\\Backup"));
+    assert_int_equal(arguments.command, COMMAND_SESSION);
+    assert_string_equal(arguments.script, "-");
+    assert_string_equal(arguments.log, "log.txt");
+    assert_int_equal(arguments.program_count, 2);
     assert_true(parse("--json status --timeout 5"));
     assert_int_equal(arguments.command, COMMAND_STATUS);
     assert_true(arguments.json);
