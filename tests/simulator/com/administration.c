@@ -17,7 +17,6 @@ SLOT(BreakSnapshotSet, VSS_ID set)
     return call_end(&call);
 }
 
-/* A set that could be broken would be broken behind *out; here there is only the reason why not. */
 SLOT(BreakSnapshotSetEx, VSS_ID set, DWORD flags, IVssAsync **out)
 {
     struct call call;
@@ -25,8 +24,11 @@ SLOT(BreakSnapshotSetEx, VSS_ID set, DWORD flags, IVssAsync **out)
                         VSS_BREAKEX_FLAG_REVERT_IDENTITY_ALL | VSS_BREAKEX_FLAG_REVERT_IDENTITY_NONE;
     if (out)
         *out = NULL;
-    if (call_begin(&call, This, L"BreakSnapshotSetEx", out && !(flags & ~known)))
-        call.hr = session_break_set(call.session, &set);
+    if (call_begin(&call, This, L"BreakSnapshotSetEx", out && !(flags & ~known))) {
+        call.hr = session_break_later(call.session, &set, (flags & VSS_BREAKEX_FLAG_MASK_LUNS) != 0);
+        if (SUCCEEDED(call.hr))
+            call.hr = async_start(call.session, OPERATION_BREAK, &call.fault, out);
+    }
     return call_end(&call);
 }
 
@@ -39,7 +41,8 @@ SLOT(ExposeSnapshot, VSS_ID id, VSS_PWSZ path, LONG attributes, VSS_PWSZ as, VSS
     if (exposed)
         *exposed = NULL;
     if (call_begin(&call, This, L"ExposeSnapshot", exposed && good)) {
-        call.hr = session_expose(call.session, &id, local ? as : NULL, name);
+        call.hr = local ? session_expose(call.session, &id, as, name)
+                        : session_expose_share(call.session, &id, path, as, name);
         if (SUCCEEDED(call.hr))
             call.hr = properties_text(name, exposed);
     }
@@ -57,9 +60,8 @@ SLOT(UnexposeSnapshot, VSS_ID id)
 SLOT(RevertToSnapshot, VSS_ID id, WINBOOL force)
 {
     struct call call;
-    (void)force;
     if (call_begin(&call, This, L"RevertToSnapshot", TRUE))
-        call.hr = session_revert(call.session, &id);
+        call.hr = session_revert(call.session, &id, force);
     return call_end(&call);
 }
 
@@ -68,8 +70,11 @@ SLOT(QueryRevertStatus, VSS_PWSZ volume, IVssAsync **out)
     struct call call;
     if (out)
         *out = NULL;
-    if (call_begin(&call, This, L"QueryRevertStatus", volume && out))
+    if (call_begin(&call, This, L"QueryRevertStatus", volume && out)) {
         call.hr = session_revert_status(call.session, volume);
+        if (SUCCEEDED(call.hr))
+            call.hr = async_start(call.session, OPERATION_REVERT_STATUS, &call.fault, out);
+    }
     return call_end(&call);
 }
 

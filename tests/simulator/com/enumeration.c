@@ -52,7 +52,7 @@ static HRESULT fill(const struct enumeration *enumeration, VSS_OBJECT_PROP *prop
 {
     if (!enumeration->infos) {
         prop->Type = VSS_OBJECT_PROVIDER;
-        return properties_of_provider(&prop->Obj.Prov);
+        return properties_of_provider(enumeration->at, &prop->Obj.Prov);
     }
     prop->Type = VSS_OBJECT_SNAPSHOT;
     return properties_of_copy(&enumeration->infos[enumeration->at], &prop->Obj.Snap);
@@ -148,7 +148,7 @@ HRESULT enumeration_of_copies(struct copy_info *infos, unsigned count, IVssEnumO
     return create(infos, count, 0, out);
 }
 
-HRESULT enumeration_of_providers(IVssEnumObject **out)
+HRESULT enumeration_of_providers(unsigned count, IVssEnumObject **out)
 {
-    return create(NULL, 1, 0, out);
+    return create(NULL, count, 0, out);
 }

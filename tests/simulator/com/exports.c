@@ -5,8 +5,8 @@
 #define INITGUID
 #include "backup.h"
 #include "engine/administration.h"
-#include "engine/copies.h"
 #include "engine/document.h"
+#include "engine/providers.h"
 #include "engine/store.h"
 #include "management.h"
 #include "metadata.h"
@@ -61,8 +61,8 @@ HRESULT APIENTRY GetProviderMgmtInterfaceInternal(VSS_ID provider, IID interface
     if (!out)
         return E_INVALIDARG;
     *out = NULL;
-    return IsEqualGUID(&provider, &copies_provider) ? management_create(&interface_id, out)
-                                                    : VSS_E_PROVIDER_NOT_REGISTERED;
+    return IsEqualGUID(&provider, &providers_system) ? management_create(&interface_id, out)
+                                                     : VSS_E_PROVIDER_NOT_REGISTERED;
 }
 
 HRESULT APIENTRY ShouldBlockRevertInternal(LPCWSTR volume, boolean *block)

@@ -16,7 +16,15 @@ HRESULT bstr_copy(const wchar_t *text, BSTR *out)
     return *out ? S_OK : E_OUTOFMEMORY;
 }
 
-static HRESULT answer_unknown(IUnknown *This, REFIID riid, void **object)
+/* All three are alike but for their methods: a view of something in a list of writers, which it holds. */
+struct part {
+    IUnknown base; /* with the vtable of the interface in question */
+    LONG references;
+    struct writer_list *list;
+    const void *model;
+};
+
+static HRESULT STDMETHODCALLTYPE part_query_interface(IUnknown *This, REFIID riid, void **object)
 {
     if (!object)
         return E_POINTER;
@@ -28,196 +36,135 @@ static HRESULT answer_unknown(IUnknown *This, REFIID riid, void **object)
     return S_OK;
 }
 
-/* ---- IVssWMFiledesc ---- */
-
-struct filedesc {
-    IVssWMFiledesc base;
-    LONG references;
-    struct writer_list *list;
-    const struct writer_files *files;
-};
-
-static struct filedesc *filedesc_of(IVssWMFiledesc *This)
+static ULONG STDMETHODCALLTYPE part_add_ref(IUnknown *This)
 {
-    return CONTAINING_RECORD(This, struct filedesc, base);
+    return (ULONG)InterlockedIncrement(&CONTAINING_RECORD(This, struct part, base)->references);
 }
 
-static HRESULT STDMETHODCALLTYPE filedesc_query_interface(IVssWMFiledesc *This, REFIID riid, void **object)
+static ULONG STDMETHODCALLTYPE part_release(IUnknown *This)
 {
-    return answer_unknown((IUnknown *)This, riid, object);
-}
-
-static ULONG STDMETHODCALLTYPE filedesc_add_ref(IVssWMFiledesc *This)
-{
-    return (ULONG)InterlockedIncrement(&filedesc_of(This)->references);
-}
-
-static ULONG STDMETHODCALLTYPE filedesc_release(IVssWMFiledesc *This)
-{
-    struct filedesc *filedesc = filedesc_of(This);
-    LONG left = InterlockedDecrement(&filedesc->references);
+    struct part *part = CONTAINING_RECORD(This, struct part, base);
+    LONG left = InterlockedDecrement(&part->references);
     if (left == 0) {
-        writer_list_drop(filedesc->list);
-        ownership_end(filedesc, (const void **)&filedesc->base.lpVtbl, 1);
+        writer_list_drop(part->list);
+        ownership_end(part, (const void **)&part->base.lpVtbl, 1);
     }
     return (ULONG)left;
 }
 
+/* How each vtable begins. */
+#define PART_UNKNOWN(type)                                                                         \
+    .QueryInterface = (HRESULT(STDMETHODCALLTYPE *)(type *, REFIID, void **))part_query_interface, \
+    .AddRef = (ULONG(STDMETHODCALLTYPE *)(type *))part_add_ref,                                    \
+    .Release = (ULONG(STDMETHODCALLTYPE *)(type *))part_release
+
+static HRESULT part_create(const void *vtable, struct writer_list *list, const void *model, void **out)
+{
+    struct part *part = calloc(1, sizeof *part);
+    if (!part)
+        return E_OUTOFMEMORY;
+    part->base.lpVtbl = (IUnknownVtbl *)vtable;
+    part->references = 1;
+    part->list = writer_list_hold(list);
+    part->model = model;
+    *out = part;
+    return S_OK;
+}
+
+/* ---- IVssWMFiledesc ---- */
+
+static const struct writer_files *files_of(IVssWMFiledesc *This)
+{
+    return CONTAINING_RECORD((IUnknown *)This, struct part, base)->model;
+}
+
 static HRESULT STDMETHODCALLTYPE filedesc_path(IVssWMFiledesc *This, BSTR *path)
 {
-    return path ? bstr_copy(filedesc_of(This)->files->path, path) : E_INVALIDARG;
+    return path ? bstr_copy(files_of(This)->path, path) : E_INVALIDARG;
 }
 
 static HRESULT STDMETHODCALLTYPE filedesc_spec(IVssWMFiledesc *This, BSTR *spec)
 {
-    return spec ? bstr_copy(filedesc_of(This)->files->spec, spec) : E_INVALIDARG;
+    return spec ? bstr_copy(files_of(This)->spec, spec) : E_INVALIDARG;
 }
 
 static HRESULT STDMETHODCALLTYPE filedesc_recursive(IVssWMFiledesc *This, boolean *recursive)
 {
     if (!recursive)
         return E_INVALIDARG;
-    *recursive = filedesc_of(This)->files->recursive != FALSE;
+    *recursive = files_of(This)->recursive != FALSE;
     return S_OK;
 }
 
 static HRESULT STDMETHODCALLTYPE filedesc_alternate(IVssWMFiledesc *This, BSTR *alternate)
 {
-    return alternate ? bstr_copy(filedesc_of(This)->files->alternate, alternate) : E_INVALIDARG;
+    return alternate ? bstr_copy(files_of(This)->alternate, alternate) : E_INVALIDARG;
 }
 
 static HRESULT STDMETHODCALLTYPE filedesc_mask(IVssWMFiledesc *This, DWORD *mask)
 {
     if (!mask)
         return E_INVALIDARG;
-    *mask = filedesc_of(This)->files->backup_mask;
+    *mask = files_of(This)->backup_mask;
     return S_OK;
 }
 
 static CONST_VTBL IVssWMFiledescVtbl filedesc_vtbl = {
-    filedesc_query_interface, filedesc_add_ref,   filedesc_release, filedesc_path, filedesc_spec,
-    filedesc_recursive,       filedesc_alternate, filedesc_mask,
+    PART_UNKNOWN(IVssWMFiledesc),
+    .GetPath = filedesc_path,
+    .GetFilespec = filedesc_spec,
+    .GetRecursive = filedesc_recursive,
+    .GetAlternateLocation = filedesc_alternate,
+    .GetBackupTypeMask = filedesc_mask,
 };
 
 HRESULT filedesc_create(struct writer_list *list, const struct writer_files *files, IVssWMFiledesc **out)
 {
-    struct filedesc *filedesc = calloc(1, sizeof *filedesc);
-    if (!filedesc)
-        return E_OUTOFMEMORY;
-    filedesc->base.lpVtbl = &filedesc_vtbl;
-    filedesc->references = 1;
-    filedesc->list = writer_list_hold(list);
-    filedesc->files = files;
-    *out = &filedesc->base;
-    return S_OK;
+    return part_create(&filedesc_vtbl, list, files, (void **)out);
 }
 
 /* ---- IVssWMDependency ---- */
 
-struct dependency {
-    IVssWMDependency base;
-    LONG references;
-    struct writer_list *list;
-    const struct writer_dependency *on;
-};
-
-static struct dependency *dependency_of(IVssWMDependency *This)
+static const struct writer_dependency *dependency_of(IVssWMDependency *This)
 {
-    return CONTAINING_RECORD(This, struct dependency, base);
-}
-
-static HRESULT STDMETHODCALLTYPE dependency_query_interface(IVssWMDependency *This, REFIID riid,
-                                                            void **object)
-{
-    return answer_unknown((IUnknown *)This, riid, object);
-}
-
-static ULONG STDMETHODCALLTYPE dependency_add_ref(IVssWMDependency *This)
-{
-    return (ULONG)InterlockedIncrement(&dependency_of(This)->references);
-}
-
-static ULONG STDMETHODCALLTYPE dependency_release(IVssWMDependency *This)
-{
-    struct dependency *dependency = dependency_of(This);
-    LONG left = InterlockedDecrement(&dependency->references);
-    if (left == 0) {
-        writer_list_drop(dependency->list);
-        ownership_end(dependency, (const void **)&dependency->base.lpVtbl, 1);
-    }
-    return (ULONG)left;
+    return CONTAINING_RECORD((IUnknown *)This, struct part, base)->model;
 }
 
 static HRESULT STDMETHODCALLTYPE dependency_writer(IVssWMDependency *This, VSS_ID *writer)
 {
     if (!writer)
         return E_INVALIDARG;
-    *writer = dependency_of(This)->on->writer;
+    *writer = dependency_of(This)->writer;
     return S_OK;
 }
 
 static HRESULT STDMETHODCALLTYPE dependency_path(IVssWMDependency *This, BSTR *path)
 {
-    return path ? bstr_copy(dependency_of(This)->on->path, path) : E_INVALIDARG;
+    return path ? bstr_copy(dependency_of(This)->path, path) : E_INVALIDARG;
 }
 
 static HRESULT STDMETHODCALLTYPE dependency_name(IVssWMDependency *This, BSTR *name)
 {
-    return name ? bstr_copy(dependency_of(This)->on->name, name) : E_INVALIDARG;
+    return name ? bstr_copy(dependency_of(This)->name, name) : E_INVALIDARG;
 }
 
 static CONST_VTBL IVssWMDependencyVtbl dependency_vtbl = {
-    dependency_query_interface, dependency_add_ref, dependency_release,
-    dependency_writer,          dependency_path,    dependency_name,
+    PART_UNKNOWN(IVssWMDependency),
+    .GetWriterId = dependency_writer,
+    .GetLogicalPath = dependency_path,
+    .GetComponentName = dependency_name,
 };
-
-static HRESULT dependency_create(struct writer_list *list, const struct writer_dependency *on,
-                                 IVssWMDependency **out)
-{
-    struct dependency *dependency = calloc(1, sizeof *dependency);
-    if (!dependency)
-        return E_OUTOFMEMORY;
-    dependency->base.lpVtbl = &dependency_vtbl;
-    dependency->references = 1;
-    dependency->list = writer_list_hold(list);
-    dependency->on = on;
-    *out = &dependency->base;
-    return S_OK;
-}
 
 /* ---- IVssWMComponent ---- */
 
-struct component {
-    IVssWMComponent base;
-    LONG references;
-    struct writer_list *list;
-    const struct writer_component *component;
-};
-
-static struct component *component_of(IVssWMComponent *This)
+static const struct writer_component *component_of(IVssWMComponent *This)
 {
-    return CONTAINING_RECORD(This, struct component, base);
+    return CONTAINING_RECORD((IUnknown *)This, struct part, base)->model;
 }
 
-static HRESULT STDMETHODCALLTYPE component_query_interface(IVssWMComponent *This, REFIID riid, void **object)
+static struct writer_list *list_of(IVssWMComponent *This)
 {
-    return answer_unknown((IUnknown *)This, riid, object);
-}
-
-static ULONG STDMETHODCALLTYPE component_add_ref(IVssWMComponent *This)
-{
-    return (ULONG)InterlockedIncrement(&component_of(This)->references);
-}
-
-static ULONG STDMETHODCALLTYPE component_release(IVssWMComponent *This)
-{
-    struct component *component = component_of(This);
-    LONG left = InterlockedDecrement(&component->references);
-    if (left == 0) {
-        writer_list_drop(component->list);
-        ownership_end(component, (const void **)&component->base.lpVtbl, 1);
-    }
-    return (ULONG)left;
+    return CONTAINING_RECORD((IUnknown *)This, struct part, base)->list;
 }
 
 static HRESULT STDMETHODCALLTYPE component_free_info(IVssWMComponent *This, PVSSCOMPONENTINFO info)
@@ -238,7 +185,7 @@ static HRESULT STDMETHODCALLTYPE component_info(IVssWMComponent *This, PVSSCOMPO
     if (!out)
         return E_INVALIDARG;
     *out = NULL;
-    const struct writer_component *component = component_of(This)->component;
+    const struct writer_component *component = component_of(This);
     VSS_COMPONENTINFO *info = calloc(1, sizeof *info);
     if (!info)
         return E_OUTOFMEMORY;
@@ -269,13 +216,13 @@ static HRESULT STDMETHODCALLTYPE component_info(IVssWMComponent *This, PVSSCOMPO
 
 static HRESULT file_at(IVssWMComponent *This, VSS_COMPONENT_TYPE type, UINT index, IVssWMFiledesc **out)
 {
-    const struct component *component = component_of(This);
+    const struct writer_component *component = component_of(This);
     if (!out)
         return E_INVALIDARG;
     *out = NULL;
-    if (component->component->type != type || index >= component->component->file_count)
+    if (component->type != type || index >= component->file_count)
         return VSS_E_OBJECT_NOT_FOUND;
-    return filedesc_create(component->list, &component->component->files[index], out);
+    return filedesc_create(list_of(This), &component->files[index], out);
 }
 
 static HRESULT STDMETHODCALLTYPE component_file(IVssWMComponent *This, UINT index, IVssWMFiledesc **out)
@@ -291,43 +238,39 @@ static HRESULT STDMETHODCALLTYPE component_database_file(IVssWMComponent *This, 
 
 static HRESULT STDMETHODCALLTYPE component_log_file(IVssWMComponent *This, UINT index, IVssWMFiledesc **out)
 {
-    const struct component *component = component_of(This);
+    const struct writer_component *component = component_of(This);
     if (!out)
         return E_INVALIDARG;
     *out = NULL;
-    if (index >= component->component->log_count)
+    if (index >= component->log_count)
         return VSS_E_OBJECT_NOT_FOUND;
-    return filedesc_create(component->list, &component->component->logs[index], out);
+    return filedesc_create(list_of(This), &component->logs[index], out);
 }
 
 static HRESULT STDMETHODCALLTYPE component_dependency(IVssWMComponent *This, UINT index,
                                                       IVssWMDependency **out)
 {
-    const struct component *component = component_of(This);
+    const struct writer_component *component = component_of(This);
     if (!out)
         return E_INVALIDARG;
     *out = NULL;
-    if (index >= component->component->dependency_count)
+    if (index >= component->dependency_count)
         return VSS_E_OBJECT_NOT_FOUND;
-    return dependency_create(component->list, &component->component->dependencies[index], out);
+    return part_create(&dependency_vtbl, list_of(This), &component->dependencies[index], (void **)out);
 }
 
 static CONST_VTBL IVssWMComponentVtbl component_vtbl = {
-    component_query_interface, component_add_ref, component_release,       component_info,
-    component_free_info,       component_file,    component_database_file, component_log_file,
-    component_dependency,
+    PART_UNKNOWN(IVssWMComponent),
+    .GetComponentInfo = component_info,
+    .FreeComponentInfo = component_free_info,
+    .GetFile = component_file,
+    .GetDatabaseFile = component_database_file,
+    .GetDatabaseLogFile = component_log_file,
+    .GetDependency = component_dependency,
 };
 
 HRESULT component_create(struct writer_list *list, const struct writer_component *model,
                          IVssWMComponent **out)
 {
-    struct component *component = calloc(1, sizeof *component);
-    if (!component)
-        return E_OUTOFMEMORY;
-    component->base.lpVtbl = &component_vtbl;
-    component->references = 1;
-    component->list = writer_list_hold(list);
-    component->component = model;
-    *out = &component->base;
-    return S_OK;
+    return part_create(&component_vtbl, list, model, (void **)out);
 }

@@ -1,4 +1,5 @@
 #include "properties.h"
+#include "engine/providers.h"
 #include "ownership.h"
 
 #include <objbase.h>
@@ -31,7 +32,7 @@ HRESULT properties_of_copy(const struct copy_info *info, VSS_SNAPSHOT_PROP *prop
     prop->m_SnapshotId = info->id;
     prop->m_SnapshotSetId = info->set;
     prop->m_lSnapshotsCount = info->set_size;
-    prop->m_ProviderId = copies_provider;
+    prop->m_ProviderId = copy_is_hardware(info) ? providers_hardware : providers_system;
     prop->m_lSnapshotAttributes = info->attributes;
     prop->m_tsCreationTimestamp = info->created;
     prop->m_eStatus = VSS_SS_CREATED;
@@ -44,21 +45,32 @@ HRESULT properties_of_copy(const struct copy_info *info, VSS_SNAPSHOT_PROP *prop
         hr = machine_name(&prop->m_pwszServiceMachine);
     if (SUCCEEDED(hr) && info->exposed[0])
         hr = properties_text(info->exposed, &prop->m_pwszExposedName);
+    if (SUCCEEDED(hr) && info->exposed_path[0])
+        hr = properties_text(info->exposed_path, &prop->m_pwszExposedPath);
     if (FAILED(hr))
         properties_free_copy(prop);
     return hr;
 }
 
-HRESULT properties_of_provider(VSS_PROVIDER_PROP *prop)
+HRESULT properties_of_provider(unsigned index, VSS_PROVIDER_PROP *prop)
 {
+    static const struct {
+        const GUID *id;
+        VSS_PROVIDER_TYPE type;
+        const wchar_t *name, *version;
+    } providers[] = {
+        {&providers_system, VSS_PROV_SYSTEM, L"Microsoft Software Shadow Copy provider 1.0", L"1.0.0.7"},
+        {&providers_hardware, VSS_PROV_HARDWARE, L"Simulated hardware provider", L"1.0"},
+    };
     memset(prop, 0, sizeof *prop);
-    prop->m_ProviderId = copies_provider;
-    prop->m_eProviderType = VSS_PROV_SYSTEM;
+    prop->m_ProviderId = *providers[index].id;
+    prop->m_eProviderType = providers[index].type;
     prop->m_ProviderVersionId = (GUID){0x53484457, 0x0001, 0x4000, {0x80, 0, 0, 0, 0, 0, 0, 7}};
     prop->m_ClassId = (GUID){0x53484457, 0x0002, 0x4000, {0x80, 0, 0, 0, 0, 0, 0, 7}};
-    HRESULT hr = properties_text(L"Microsoft Software Shadow Copy provider 1.0", &prop->m_pwszProviderName);
+    prop->m_ProviderVersionId.Data3 = prop->m_ClassId.Data3 = (unsigned short)(0x4000 + index);
+    HRESULT hr = properties_text(providers[index].name, &prop->m_pwszProviderName);
     if (SUCCEEDED(hr))
-        hr = properties_text(L"1.0.0.7", &prop->m_pwszProviderVersion);
+        hr = properties_text(providers[index].version, &prop->m_pwszProviderVersion);
     if (FAILED(hr))
         properties_free_provider(prop);
     return hr;

@@ -71,8 +71,8 @@ static HRESULT query(struct session *session, VSS_OBJECT_TYPE wanted, IVssEnumOb
     struct copy_info *infos;
     unsigned count;
     if (wanted == VSS_OBJECT_PROVIDER) {
-        HRESULT hr = session_check_initialized(session);
-        return SUCCEEDED(hr) ? enumeration_of_providers(out) : hr;
+        HRESULT hr = session_providers(session, &count);
+        return SUCCEEDED(hr) ? enumeration_of_providers(count, out) : hr;
     }
     HRESULT hr = session_list_snapshots(session, &infos, &count);
     return SUCCEEDED(hr) ? enumeration_of_copies(infos, count, out) : hr;

@@ -1,4 +1,5 @@
 #include "accidents.h"
+#include "providers.h"
 #include "store.h"
 
 #include <stdio.h>
@@ -81,7 +82,7 @@ void copies_vanish_later(const struct scenario *scenario, struct copy_info *info
     }
     vanishing->ms = ms;
     HANDLE thread = NULL;
-    if (GetModuleHandleExW(GET_MODULE_HANDLE_EX_FLAG_FROM_ADDRESS, (LPCWSTR)(void *)&copies_provider,
+    if (GetModuleHandleExW(GET_MODULE_HANDLE_EX_FLAG_FROM_ADDRESS, (LPCWSTR)(void *)&providers_system,
                            &vanishing->module))
         thread = CreateThread(NULL, 0, vanish, vanishing, 0, NULL);
     if (thread) {

@@ -8,8 +8,6 @@
 #include <stdlib.h>
 #include <wchar.h>
 
-const GUID copies_provider = {0xb5946137, 0x7b9f, 0x4925, {0xaf, 0x80, 0x51, 0xab, 0xd6, 0x0b, 0x20, 0xd5}};
-
 /* The ending of its record says whether a copy exists, or is still being made. */
 #define LIVE   L"txt"
 #define MAKING L"making"
@@ -21,32 +19,37 @@ static void record_path(wchar_t *path, unsigned number, const wchar_t *ending)
     store_path(path, name);
 }
 
-static void files_path(wchar_t *path, unsigned number)
+void copies_directory(wchar_t *path, unsigned number)
 {
     wchar_t name[40];
     swprintf(name, ARRAYSIZE(name), L"copies\\%u", number);
     store_path(path, name);
 }
 
-static HRESULT write_record(const struct copy_info *info, const wchar_t *ending)
+HRESULT copies_write(const struct copy_info *info, const wchar_t *path)
 {
-    wchar_t path[STORE_PATH_CHARS], text[600 + MAX_PATH], id[40], set[40];
-    record_path(path, info->number, ending);
+    wchar_t text[600 + 2 * MAX_PATH], id[40], set[40];
     StringFromGUID2(&info->id, id, ARRAYSIZE(id));
     StringFromGUID2(&info->set, set, ARRAYSIZE(set));
     swprintf(text, ARRAYSIZE(text),
              L"id=%ls\nset=%ls\nobject=%u\nset_size=%ld\nattributes=0x%08lx\ncreated=%lld\nvolume=%ls\n"
-             L"release_at=%llu\nexposed=%ls\n",
+             L"release_at=%llu\nexposed=%ls\nexposed_path=%ls\n",
              id, set, info->object, info->set_size, info->attributes, info->created, info->volume,
-             info->release_at, info->exposed);
+             info->release_at, info->exposed, info->exposed_path);
     return store_write(path, text);
 }
 
-static BOOL read_record(unsigned number, const wchar_t *ending, struct copy_info *info)
+static HRESULT write_record(const struct copy_info *info, const wchar_t *ending)
 {
-    wchar_t path[STORE_PATH_CHARS], value[64];
-    *info = (struct copy_info){.number = number};
-    record_path(path, number, ending);
+    wchar_t path[STORE_PATH_CHARS];
+    record_path(path, info->number, ending);
+    return copies_write(info, path);
+}
+
+BOOL copies_read(const wchar_t *path, struct copy_info *info)
+{
+    wchar_t value[64];
+    *info = (struct copy_info){.number = 0};
     wchar_t *text = store_read(path);
     if (!text)
         return FALSE;
@@ -60,28 +63,58 @@ static BOOL read_record(unsigned number, const wchar_t *ending, struct copy_info
     info->created = (LONGLONG)record_number(text, L"created");
     info->release_at = record_number(text, L"release_at");
     record_get(text, L"exposed", info->exposed, ARRAYSIZE(info->exposed));
+    record_get(text, L"exposed_path", info->exposed_path, ARRAYSIZE(info->exposed_path));
     free(text);
-    files_path(path, number);
+    return ok;
+}
+
+static BOOL read_record(unsigned number, const wchar_t *ending, struct copy_info *info)
+{
+    wchar_t path[STORE_PATH_CHARS];
+    record_path(path, number, ending);
+    BOOL ok = copies_read(path, info);
+    info->number = number;
+    copies_directory(path, number);
     swprintf(info->device, ARRAYSIZE(info->device), L"\\\\?\\%ls", path);
+    return ok;
+}
+
+void copies_forget(const struct copy_info *info)
+{
+    wchar_t path[STORE_PATH_CHARS];
+    record_path(path, info->number, LIVE);
+    DeleteFileW(path);
+    record_path(path, info->number, MAKING);
+    DeleteFileW(path);
+}
+
+BOOL copies_adopt(struct copy_info *info, const wchar_t *directory)
+{
+    wchar_t path[STORE_PATH_CHARS];
+    info->number = store_next_number(L"copies");
+    copies_directory(path, info->number);
+    if (!info->number || !MoveFileExW(directory, path, 0))
+        return FALSE;
+    store_lock();
+    BOOL ok = SUCCEEDED(write_record(info, LIVE));
+    store_unlock();
+    if (!ok)
+        (void)MoveFileExW(path, directory, 0);
     return ok;
 }
 
 /* One call for many, because each costs a program of the host. */
 static void forget(const struct copy_info *infos, unsigned count)
 {
-    wchar_t path[STORE_PATH_CHARS];
     struct copying_doomed *doomed = calloc(count + 1, sizeof *doomed);
     unsigned listed = 0;
     for (unsigned i = 0; i < count; i++) {
         if (infos[i].number == 0)
             continue;
-        record_path(path, infos[i].number, LIVE);
-        DeleteFileW(path);
-        record_path(path, infos[i].number, MAKING);
-        DeleteFileW(path);
+        copies_forget(&infos[i]);
         if (doomed) {
             doomed[listed].number = infos[i].number;
-            files_path(doomed[listed++].directory, infos[i].number);
+            copies_directory(doomed[listed++].directory, infos[i].number);
         }
     }
     if (doomed)
@@ -101,7 +134,7 @@ static HRESULT begin_one(const struct volume *volume, struct copy_info *info)
     wcscpy(info->volume, volume->name);
     if (info->number == 0 || FAILED(write_record(info, MAKING)))
         return VSS_E_UNEXPECTED_PROVIDER_ERROR;
-    files_path(path, info->number);
+    copies_directory(path, info->number);
     return CreateDirectoryW(path, NULL) ? S_OK : VSS_E_UNEXPECTED_PROVIDER_ERROR;
 }
 
@@ -121,7 +154,7 @@ HRESULT copies_fill(const struct volume *volumes, const struct copy_info *infos,
         return E_OUTOFMEMORY;
     for (unsigned i = 0; i < count; i++) {
         wcscpy(pairs[i].from, volumes[i].root);
-        files_path(pairs[i].to, infos[i].number);
+        copies_directory(pairs[i].to, infos[i].number);
     }
     HRESULT hr = count ? copying_run(pairs, count, infos[0].number, cancel) : S_OK;
     free(pairs);
@@ -201,7 +234,7 @@ HRESULT copies_change(const struct copy_info *info)
 void copies_delete(const struct copy_info *infos, unsigned count)
 {
     for (unsigned i = 0; i < count; i++) {
-        if (infos[i].exposed[0])
+        if (infos[i].exposed[0] && !(infos[i].attributes & VSS_VOLSNAP_ATTR_EXPOSED_REMOTELY))
             exposing_end(infos[i].exposed, infos[i].number);
         if (infos[i].number)
             store_log(infos[i].object, L"copy", L"deleted\t%u\t%ls", infos[i].number, infos[i].volume);

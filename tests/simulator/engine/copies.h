@@ -18,11 +18,10 @@ struct copy_info {
     LONGLONG created; /* FILETIME */
     wchar_t volume[64];
     wchar_t device[640];
-    unsigned long long release_at; /* unix ms; 0: not released */
-    wchar_t exposed[MAX_PATH];     /* empty: not exposed */
+    unsigned long long release_at;  /* unix ms; 0: not released */
+    wchar_t exposed[MAX_PATH];      /* a place, or the name of a share; empty: not exposed */
+    wchar_t exposed_path[MAX_PATH]; /* of a share: what of the copy; empty: all */
 };
-
-extern const GUID copies_provider; /* the only one: the system provider */
 
 /* Three steps make count copies of one moment: volumes[i] as infos[i], whose id, set, object, set_size,
  * attributes are given and whose number is 0. copies_fill() copies the files; after copies_publish() they
@@ -39,6 +38,14 @@ void copies_visit(BOOL (*visit)(const struct copy_info *info, void *context), vo
 HRESULT copies_find(const GUID *id, struct copy_info *info);
 /* Keeps what was changed in info. */
 HRESULT copies_change(const struct copy_info *info);
+/* For what happens to a copy outside of this file (hardware.c): where its files are; its record at a path of
+ * one's own; its records gone, files left alone; files from elsewhere become a copy, with a number of its own
+ * (FALSE: they stay). */
+void copies_directory(wchar_t *path, unsigned number);
+HRESULT copies_write(const struct copy_info *info, const wchar_t *path);
+BOOL copies_read(const wchar_t *path, struct copy_info *info);
+void copies_forget(const struct copy_info *info);
+BOOL copies_adopt(struct copy_info *info, const wchar_t *directory);
 /* Infos whose number is 0 were never begun. */
 void copies_delete(const struct copy_info *infos, unsigned count);
 

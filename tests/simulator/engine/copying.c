@@ -43,6 +43,22 @@ static const char shell_functions[] = "real() { cd -P -- \"$1\" && pwd -P; }\n"
                                       "  entries \"$from\"\n"
                                       "}\n";
 
+/* clear FOLDER: all that is in it, but for the store and the folders on the way to it. */
+static const char clear_function[] = "real() { cd -P -- \"$1\" && pwd -P; }\n"
+                                     "store=$(real \"$STORE\")\n"
+                                     "clear() {\n"
+                                     "  ( for f in \"$1\"/* \"$1\"/.[!.]* \"$1\"/..?*; do\n"
+                                     "      [ -e \"$f\" ] || [ -L \"$f\" ] || continue\n"
+                                     "      case $store/ in\n"
+                                     "      \"$store\"/) [ \"$f\" = \"$store\" ] && continue ;;\n"
+                                     "      esac\n"
+                                     "      case $store in\n"
+                                     "      \"$f\"/*) clear \"$f\" || exit 1 ;;\n"
+                                     "      *) rm -rf -- \"$f\" || exit 1 ;;\n"
+                                     "      esac\n"
+                                     "    done )\n"
+                                     "}\n";
+
 static BOOL append(char *script, size_t room, const char *text)
 {
     if (strlen(script) + strlen(text) + 1 > room)
@@ -100,6 +116,29 @@ static HRESULT copy_by_host(const struct copying_pair *pairs, unsigned count, un
     return strstr(errors, "No space left") ? VSS_E_INSUFFICIENT_STORAGE : VSS_E_UNEXPECTED_PROVIDER_ERROR;
 }
 
+static BOOL restore_by_host(const wchar_t *directory, const wchar_t *root, unsigned number)
+{
+    size_t room = sizeof clear_function + 3 * QUOTED_CHARS;
+    char *script = calloc(room, 1), errors[600] = "";
+    wchar_t name[40];
+    int exit_code = -1;
+    BOOL ok =
+        script && append(script, room, "STORE=") && append_path(script, room, store_root()) &&
+        append(script, room, "\n") && append(script, room, clear_function) && append(script, room, "from=") &&
+        append_path(script, room, directory) && append(script, room, "\nto=") &&
+        append_path(script, room, root) &&
+        append(script, room,
+               "\nto=$(real \"$to\") && clear \"$to\" && cp -a --reflink=auto -- \"$from/.\" \"$to/\"\n");
+    swprintf(name, ARRAYSIZE(name), L"revert-%u", number);
+    HRESULT hr = ok ? unix_run(name, script, COPY_LIMIT_MS, NULL, &exit_code, errors, sizeof errors) : E_FAIL;
+    free(script);
+    if (hr == S_OK && exit_code == 0)
+        return TRUE;
+    store_log(0, L"revert", L"failed\t%u\thr=0x%08lx exit=%d %.500hs", number, (unsigned long)hr, exit_code,
+              errors);
+    return FALSE;
+}
+
 static BOOL is_dots(const wchar_t *name)
 {
     return name[0] == L'.' && (!name[1] || (name[1] == L'.' && !name[2]));
@@ -129,7 +168,7 @@ static HRESULT copy_entry(const WIN32_FIND_DATAW *entry, const wchar_t *from, co
             hr = S_OK;
         else if (!(entry->dwFileAttributes & FILE_ATTRIBUTE_DIRECTORY))
             hr = CopyFileW(source, target, TRUE) ? S_OK : failure_of(GetLastError());
-        else if (!CreateDirectoryW(target, NULL))
+        else if (!CreateDirectoryW(target, NULL) && GetLastError() != ERROR_ALREADY_EXISTS)
             hr = failure_of(GetLastError());
         else
             hr = copy_tree(source, target, cancel);
@@ -197,6 +236,50 @@ static void remove_tree(const wchar_t *directory)
     }
     RemoveDirectoryW(directory);
     free(path);
+}
+
+/* All that is in a folder, but for the store and the folders on the way to it. */
+static void clear_tree(const wchar_t *folder)
+{
+    size_t room = wcslen(folder) + MAX_PATH + 3;
+    wchar_t *path = calloc(room, sizeof *path);
+    WIN32_FIND_DATAW entry;
+    if (!path)
+        return;
+    swprintf(path, room, L"%ls%ls", folder, FOLDER_PATTERN);
+    HANDLE search = FindFirstFileW(path, &entry);
+    BOOL more = search != INVALID_HANDLE_VALUE;
+    for (; more; more = FindNextFileW(search, &entry)) {
+        swprintf(path, room, L"%ls\\%ls", folder, entry.cFileName);
+        size_t n = wcslen(path);
+        BOOL on_the_way = _wcsnicmp(store_root(), path, n) == 0;
+        if (is_dots(entry.cFileName) || (on_the_way && !store_root()[n]))
+            continue;
+        if (on_the_way && store_root()[n] == L'\\')
+            clear_tree(path);
+        else if (entry.dwFileAttributes & FILE_ATTRIBUTE_DIRECTORY)
+            remove_tree(path);
+        else
+            DeleteFileW(path);
+    }
+    if (search != INVALID_HANDLE_VALUE)
+        FindClose(search);
+    free(path);
+}
+
+BOOL copying_restore(const wchar_t *directory, const wchar_t *root, unsigned number)
+{
+    wchar_t to[MAX_PATH];
+    if (unix_is_there())
+        return restore_by_host(directory, root, number);
+    wcscpy(to, root);
+    to[wcslen(to) - 1] = 0;
+    clear_tree(to);
+    HANDLE never = CreateEventW(NULL, TRUE, FALSE, NULL);
+    BOOL ok = never && copy_tree(directory, to, never) == S_OK;
+    if (never)
+        CloseHandle(never);
+    return ok;
 }
 
 static void remove_by_host(const struct copying_doomed *doomed, unsigned count)

@@ -12,6 +12,9 @@ struct copying_pair {
 /* number is unique in the store; it names the work files. Results as copies_make(). */
 HRESULT copying_run(const struct copying_pair *pairs, unsigned count, unsigned number, HANDLE cancel);
 
+/* The volume's files become those of the directory. FALSE: what is there now is neither. */
+BOOL copying_restore(const wchar_t *directory, const wchar_t *root, unsigned number);
+
 /* The process that ran this is dead: clears its work files away, or has its script do that at its end. */
 void copying_abandon(unsigned number);
 

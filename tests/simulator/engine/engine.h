@@ -26,7 +26,9 @@ enum operation {
     OPERATION_COMPLETE,
     OPERATION_PRE_RESTORE,
     OPERATION_POST_RESTORE,
-    OPERATION_IMPORT
+    OPERATION_IMPORT,
+    OPERATION_BREAK,
+    OPERATION_REVERT_STATUS
 };
 
 /* Also what CreateVssBackupComponents can answer: E_ACCESSDENIED by scenario, E_OUTOFMEMORY,
@@ -122,6 +124,8 @@ HRESULT session_add_volume(struct session *session, const wchar_t *volume, const
 HRESULT session_is_supported(struct session *session, const GUID *provider, const wchar_t *volume,
                              BOOL *supported);
 HRESULT session_snapshot(struct session *session, const GUID *id, struct copy_info *info);
+/* How many providers there are: the system's, then the hardware's. */
+HRESULT session_providers(struct session *session, unsigned *count);
 HRESULT session_list_snapshots(struct session *session, struct copy_info **infos, unsigned *count);
 HRESULT session_delete_snapshots(struct session *session, const GUID *id, BOOL whole_set, LONG *deleted,
                                  GUID *failed);

@@ -24,12 +24,12 @@ static const struct {
 } known[] = {
     {L"machine",
      L"rundown_ms;release_delay_ms;abort_limit_ms;wait_returns_error;writer_failure_result;foreign_hold_ms;"
-     L"extra_writers;extra_components;debug"},
+     L"extra_writers;extra_components;debug;server;hardware_provider;hardware_array;revert_ms"},
     {L"timing",
      L"identify;prepare;prepare_snapshot;freeze;commit;thaw;post_snapshot;complete;abort;release;status;"
      L"sync;pre_restore;post_restore"},
-    {L"volumes",
-     L"unsupported;undeletable;max_snapshots;max_client_accessible;max_volumes;storage_copies;vanish_ms"},
+    {L"volumes", L"unsupported;undeletable;hardware;busy;max_snapshots;max_client_accessible;max_volumes;"
+                 L"storage_copies;vanish_ms"},
     {L"storage:", L"on;maximum;allocated;used;copy"},
     {L"method:", L"result;async_result;call;count;delay;exit"},
     {L"writer:",

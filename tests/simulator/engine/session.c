@@ -10,8 +10,17 @@
 #define ABORT_LIMIT_MS 60000
 
 static const wchar_t *const operation_names[] = {
-    L"none",           L"GatherWriterMetadata", L"PrepareForBackup", L"GatherWriterStatus", L"DoSnapshotSet",
-    L"BackupComplete", L"PreRestore",           L"PostRestore",      L"ImportSnapshots",
+    L"none",
+    L"GatherWriterMetadata",
+    L"PrepareForBackup",
+    L"GatherWriterStatus",
+    L"DoSnapshotSet",
+    L"BackupComplete",
+    L"PreRestore",
+    L"PostRestore",
+    L"ImportSnapshots",
+    L"BreakSnapshotSetEx",
+    L"QueryRevertStatus",
 };
 
 BOOL session_pause(struct session *session, unsigned long ms)
@@ -227,6 +236,10 @@ static enum progress *progress_of(struct session *session, enum operation operat
         return &session->post_restore;
     case OPERATION_IMPORT:
         return &session->import;
+    case OPERATION_BREAK:
+        return &session->breaking;
+    case OPERATION_REVERT_STATUS:
+        return &session->revert_status;
     default:
         return NULL;
     }
@@ -304,7 +317,11 @@ static HRESULT perform(struct session *session, enum operation operation)
     case OPERATION_POST_RESTORE:
         return events_raise(session, WRITER_POST_RESTORE);
     case OPERATION_IMPORT:
-        return VSS_E_NO_SNAPSHOTS_IMPORTED; /* no hardware provider is there to bring any */
+        return administration_import(session);
+    case OPERATION_BREAK:
+        return administration_break(session);
+    case OPERATION_REVERT_STATUS:
+        return administration_await_revert(session);
     default:
         return gather_status(session);
     }
@@ -335,7 +352,7 @@ void session_give_up(struct session *session, enum operation operation)
 HRESULT session_run(struct session *session, enum operation operation)
 {
     HRESULT hr = perform(session, operation);
-    if (SUCCEEDED(hr) && hr != VSS_S_ASYNC_CANCELLED)
+    if (hr == S_OK)
         hr = VSS_S_ASYNC_FINISHED;
     finish(session, operation, hr == VSS_S_ASYNC_FINISHED);
     store_log(session->object.number, L"async", L"%ls\thr=0x%08lx", operation_names[operation],

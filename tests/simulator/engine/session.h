@@ -52,7 +52,11 @@ struct session {
     HRESULT async_fault; /* what the running operation is to end with; S_OK: its own result */
     BOOL async_exit;
 
-    enum progress metadata, status, prepare, complete, pre_restore, post_restore, import;
+    enum progress metadata, status, prepare, complete, pre_restore, post_restore, import, breaking,
+        revert_status;
+    GUID broken_set; /* by OPERATION_BREAK */
+    BOOL broken_masked;
+    unsigned long long revert_until; /* OPERATION_REVERT_STATUS waits for it */
     BOOL enable_first;
     unsigned filter_count;
     struct session_filter {
@@ -95,6 +99,11 @@ BOOL events_any_failed(const struct session *session);
 
 /* snapshot.c: what DoSnapshotSet does. */
 HRESULT snapshot_run(struct session *session);
+
+/* administration.c: the asynchronous halves of ImportSnapshots, BreakSnapshotSetEx, QueryRevertStatus. */
+HRESULT administration_import(struct session *session);
+HRESULT administration_break(struct session *session);
+HRESULT administration_await_revert(struct session *session);
 
 /* components.c: what a writer does to its components in the document at an event. S_OK, or
  * VSS_E_WRITERERROR_PARTIAL_FAILURE when the scenario lets one of them fail. */

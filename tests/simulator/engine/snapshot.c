@@ -1,6 +1,8 @@
 /* DoSnapshotSet from the inside: PrepareSnapshot, Freeze, the copies, Thaw, PostSnapshot. */
 #include "session.h"
 #include "accidents.h"
+#include "hardware.h"
+#include "providers.h"
 #include "storage.h"
 #include "store.h"
 
@@ -17,17 +19,27 @@ static void choose_participants(struct session *session)
     }
 }
 
+/* The system's copies are differential; the hardware's are what the context asks for. */
+static LONG attributes_of(const struct session *session, BOOL hardware)
+{
+    LONG attributes = session->context | VSS_VOLSNAP_ATTR_AUTORECOVER;
+    if (!(attributes & VSS_VOLSNAP_ATTR_PLEX))
+        attributes |= VSS_VOLSNAP_ATTR_DIFFERENTIAL;
+    return hardware ? attributes | VSS_VOLSNAP_ATTR_HARDWARE_ASSISTED : attributes;
+}
+
 static HRESULT make_copies(struct session *session)
 {
-    LONG attributes = session->context | VSS_VOLSNAP_ATTR_DIFFERENTIAL | VSS_VOLSNAP_ATTR_AUTORECOVER;
+    HRESULT hr = S_OK;
     for (unsigned i = 0; i < session->volume_count; i++) {
         struct copy_info *info = &session->copies[i];
         info->set = session->set_id;
         info->object = session->object.number;
         info->set_size = (LONG)session->volume_count;
-        info->attributes = attributes;
+        info->attributes = attributes_of(session, copy_is_hardware(info));
+        if (SUCCEEDED(hr) && !copy_is_hardware(info))
+            hr = storage_make_room(session->scenario, &session->volumes[i], 1);
     }
-    HRESULT hr = storage_make_room(session->scenario, session->volumes, session->volume_count);
     if (SUCCEEDED(hr))
         hr = copies_begin(session->volumes, session->copies, session->volume_count);
     if (FAILED(hr))
@@ -52,6 +64,17 @@ static HRESULT with_writers(struct session *session)
     return hr;
 }
 
+/* The last step: a requester that does not wait for the end finds nothing before it. */
+static HRESULT publish(struct session *session)
+{
+    if (session->context & VSS_VOLSNAP_ATTR_TRANSPORTABLE)
+        return hardware_export(session->scenario, session->copies, session->volume_count);
+    HRESULT hr = copies_publish(session->copies, session->volume_count);
+    if (SUCCEEDED(hr))
+        copies_vanish_later(session->scenario, session->copies, session->volume_count);
+    return hr;
+}
+
 HRESULT snapshot_run(struct session *session)
 {
     HRESULT hr = session->async_fault;
@@ -63,13 +86,10 @@ HRESULT snapshot_run(struct session *session)
     HRESULT veto = (HRESULT)scenario_number(session->scenario, L"machine", L"writer_failure_result", 0);
     if (hr == S_OK && veto != S_OK && events_any_failed(session))
         hr = veto;
-    /* The last step: a requester that does not wait for the end finds nothing before it. */
     if (hr == S_OK)
-        hr = copies_publish(session->copies, session->volume_count);
-    if (hr == S_OK) {
-        copies_vanish_later(session->scenario, session->copies, session->volume_count);
+        hr = publish(session);
+    if (hr == S_OK)
         return S_OK;
-    }
     if (writers)
         events_abort(session);
     copies_delete(session->copies, session->volume_count);

@@ -1,6 +1,7 @@
 /* The synchronous calls about sets, volumes and existing copies. */
 #include "session.h"
 #include "accidents.h"
+#include "providers.h"
 #include "store.h"
 
 #include <objbase.h>
@@ -36,11 +37,6 @@ HRESULT session_start_set(struct session *session, GUID *set)
     return unlock(session, S_OK);
 }
 
-static BOOL is_known_provider(const GUID *provider)
-{
-    return IsEqualGUID(provider, &GUID_NULL) || IsEqualGUID(provider, &copies_provider);
-}
-
 struct tally {
     const wchar_t *volume;
     LONG attributes; /* those that count have all of them */
@@ -57,11 +53,11 @@ static BOOL visit_tally(const struct copy_info *info, void *context)
 }
 
 static HRESULT may_add_volume(const struct session *session, const struct volume *volume,
-                              const GUID *provider)
+                              const GUID *provider, BOOL *hardware)
 {
-    if (!volume_is_supported(session->scenario, volume))
-        return IsEqualGUID(provider, &GUID_NULL) ? VSS_E_VOLUME_NOT_SUPPORTED
-                                                 : VSS_E_VOLUME_NOT_SUPPORTED_BY_PROVIDER;
+    HRESULT hr = providers_choose(session->scenario, volume, provider, session->context, hardware);
+    if (FAILED(hr))
+        return hr;
     for (unsigned i = 0; i < session->volume_count; i++)
         if (_wcsicmp(session->volumes[i].name, volume->name) == 0)
             return VSS_E_OBJECT_ALREADY_EXISTS;
@@ -89,13 +85,13 @@ HRESULT session_add_volume(struct session *session, const wchar_t *name, const G
     HRESULT hr = volume_find(name, &volume);
     if (FAILED(hr))
         return unlock(session, hr);
-    if (!is_known_provider(provider))
-        return unlock(session, VSS_E_PROVIDER_NOT_REGISTERED);
-    hr = may_add_volume(session, &volume, provider);
+    BOOL hardware;
+    hr = may_add_volume(session, &volume, provider, &hardware);
     struct copy_info *copy = &session->copies[session->volume_count % SESSION_VOLUMES];
     if (SUCCEEDED(hr))
         hr = CoCreateGuid(&copy->id);
     if (SUCCEEDED(hr)) {
+        copy->attributes = hardware ? VSS_VOLSNAP_ATTR_HARDWARE_ASSISTED : 0;
         session->volumes[session->volume_count++] = volume;
         *snapshot = copy->id;
         store_log(session->object.number, L"copy", L"asked for\t%ls\t%ls", volume.root, volume.name);
@@ -110,11 +106,12 @@ HRESULT session_is_supported(struct session *session, const GUID *provider, cons
     HRESULT hr = session_check_backup(session);
     if (SUCCEEDED(hr))
         hr = volume_find(name, &volume);
-    if (SUCCEEDED(hr) && !is_known_provider(provider))
-        hr = VSS_E_PROVIDER_NOT_REGISTERED;
-    if (SUCCEEDED(hr))
-        *supported = volume_is_supported(session->scenario, &volume);
-    return hr;
+    if (FAILED(hr))
+        return hr;
+    BOOL hardware;
+    hr = providers_choose(session->scenario, &volume, provider, session->context, &hardware);
+    *supported = SUCCEEDED(hr);
+    return hr == VSS_E_PROVIDER_NOT_REGISTERED ? hr : S_OK;
 }
 
 /* An object sees the copies of its own context; VSS_CTX_ALL sees all; its own copies it always sees. */
@@ -160,6 +157,14 @@ static BOOL visit_collect(const struct copy_info *info, void *context)
     collection->infos = more;
     collection->infos[collection->count++] = *info;
     return TRUE;
+}
+
+HRESULT session_providers(struct session *session, unsigned *count)
+{
+    HRESULT hr = session_check_initialized(session);
+    if (SUCCEEDED(hr))
+        *count = providers_have_hardware(session->scenario) ? 2 : 1;
+    return hr;
 }
 
 HRESULT session_list_snapshots(struct session *session, struct copy_info **infos, unsigned *count)

@@ -1,5 +1,6 @@
 #include "storage.h"
 #include "copies.h"
+#include "providers.h"
 #include "store.h"
 
 #include <stdio.h>
@@ -22,7 +23,7 @@ struct copies_of {
 static BOOL visit_copies(const struct copy_info *info, void *context)
 {
     struct copies_of *copies = context;
-    if (_wcsicmp(info->volume, copies->volume) == 0 && copies->count++ == 0)
+    if (!copy_is_hardware(info) && _wcsicmp(info->volume, copies->volume) == 0 && copies->count++ == 0)
         copies->oldest = *info;
     return TRUE;
 }

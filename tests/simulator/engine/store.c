@@ -77,7 +77,8 @@ static HANDLE open_mutex(void)
 static BOOL CALLBACK open_store(PINIT_ONCE unused, PVOID parameter, PVOID *context)
 {
     (void)unused, (void)parameter, (void)context;
-    static const wchar_t *const folders[] = {L"objects", L"copies", L"numbers", L"storage", L"work"};
+    static const wchar_t *const folders[] = {L"objects", L"copies", L"numbers", L"storage",
+                                             L"reverts", L"broken", L"work"};
     if (!find_root()) {
         opened = HRESULT_FROM_WIN32(ERROR_BAD_PATHNAME);
         return TRUE;

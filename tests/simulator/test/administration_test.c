@@ -237,9 +237,6 @@ static void not_everything_can_be_exposed(void **state)
                                                                 as, &exposed));
     assert_hr(VSS_E_OBJECT_NOT_FOUND,
               IVssBackupComponents_ExposeSnapshot(all.object, nobody, NULL, local, as, &exposed));
-    assert_hr(VSS_E_PROVIDER_VETO,
-              IVssBackupComponents_ExposeSnapshot(all.object, app.snapshots[0], NULL,
-                                                  VSS_VOLSNAP_ATTR_EXPOSED_REMOTELY, as, &exposed));
     assert_hr(VSS_E_OBJECT_NOT_FOUND, IVssBackupComponentsEx4_UnexposeSnapshot(all.wide, nobody));
     backup_release(&backup);
     backup_release(&app);

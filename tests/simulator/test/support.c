@@ -68,6 +68,14 @@ static BOOL define_drive(wchar_t letter, const wchar_t *directory)
     return ok;
 }
 
+void take_letter(wchar_t letter)
+{
+    wchar_t name[] = {letter, L':', 0};
+    assert_true(find_unix_name()
+                    ? define_drive(towlower(letter), NULL)
+                    : DefineDosDeviceW(DDD_REMOVE_DEFINITION | DDD_NO_BROADCAST_SYSTEM, name, NULL));
+}
+
 static BOOL make_drive(unsigned index, const wchar_t *folder)
 {
     wchar_t directory[MAX_PATH];

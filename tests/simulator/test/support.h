@@ -79,6 +79,9 @@ void scenario(const char *text);
 BOOL logged(const char *text);
 unsigned count_logged(const char *text);
 
+/* Takes back a drive letter that the simulator has given to a volume that is no copy any more. */
+void take_letter(wchar_t letter);
+
 BOOL file_exists(const wchar_t *format, ...);
 void write_file(const wchar_t *path, const char *text);
 BOOL file_has(const wchar_t *path, const char *text);
@@ -124,6 +127,8 @@ int run_administration_tests(void);
 int run_slot_tests(void);
 int run_accident_tests(void);
 int run_storage_tests(void);
+int run_hardware_tests(void);
+int run_revert_tests(void);
 
 /* A writer of the scenario, "Ledger", with a component "Books" (files) and one "Journal" (database), and the
  * id of its instance; for backups by component. */
