@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "service/broker/job.h"
+#include "service/broker/lease_documents.h"
 #include "service/broker/log.h"
 #include "service/broker/requester.h"
 #include "service/broker/session.h"
@@ -53,10 +54,10 @@ struct broker *broker_create(const struct broker_config *config, const struct br
     broker->config = *config;
     broker->host = *host;
     arena_init(&broker->arena, DECODE_LIMIT_REQUEST_BYTES);
-    struct list *heads[] = {&broker->timers,    &broker->connections, &broker->attention, &broker->owners,
-                            &broker->queue,     &broker->sets,        &broker->leases,    &broker->requesters,
-                            &broker->resolving, &broker->sessions,    &broker->records,   &broker->watchers,
-                            &broker->operations};
+    struct list *heads[] = {
+        &broker->timers,  &broker->connections, &broker->attention,  &broker->owners,    &broker->queue,
+        &broker->sets,    &broker->leases,      &broker->requesters, &broker->resolving, &broker->sessions,
+        &broker->records, &broker->watchers,    &broker->operations, &broker->shelves};
     for (size_t i = 0; i < sizeof heads / sizeof heads[0]; i++)
         list_init(heads[i]);
     for (size_t i = 0; i < CONNECTION_BUCKETS; i++)
@@ -83,6 +84,7 @@ void broker_destroy(struct broker *broker)
     connections_free(broker);
     leases_free(broker);
     sets_free(broker);
+    shelves_free(broker);
     sessions_free(broker);
     operations_free(broker);
     records_free(broker);

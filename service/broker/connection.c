@@ -5,7 +5,9 @@
 #include <string.h>
 
 #include "service/broker/document.h"
+#include "service/broker/component_list.h"
 #include "service/broker/error.h"
+#include "service/broker/lease_documents.h"
 #include "service/broker/log.h"
 #include "service/broker/request.h"
 #include "service/broker/requester.h"
@@ -389,6 +391,8 @@ void connections_attend(struct broker *broker)
         }
         inventory_continue(connection);
         sessions_continue(connection);
+        component_lists_continue(connection);
+        lease_documents_continue(connection);
         resume(connection);
     }
 }

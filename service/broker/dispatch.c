@@ -1,6 +1,7 @@
 /* From a decoded frame to the module that answers it. */
 #include <string.h>
 
+#include "service/broker/component_list.h"
 #include "service/broker/connection.h"
 #include "service/broker/document.h"
 #include "service/broker/error.h"
@@ -74,6 +75,7 @@ static const struct request_type {
     {PB_BODY(REVERT_VOLUME), true, false, administration_revert},
     {PB_BODY(PROCEED), false, true, hold_point_proceed},
     {PB_BODY(FINISH_BACKUP), true, true, lease_finish},
+    {PB_BODY(LIST_COMPONENTS), true, false, component_list_answer},
     {PB_BODY(PUT_DOCUMENT), false, false, document_put},
     {PB_BODY(READ_DOCUMENT), true, false, step_read_document},
     {PB_BODY(OPEN_SESSION), true, false, session_open},

@@ -2,6 +2,7 @@
 #include <assert.h>
 
 #include "service/broker/job.h"
+#include "service/broker/lease_documents.h"
 #include "service/broker/requester.h"
 #include "service/broker/session.h"
 #include "service/broker/set.h"
@@ -139,7 +140,8 @@ static void check_record(const struct broker *broker, const struct record *recor
 
 static void check_requesters(const struct broker *broker)
 {
-    size_t users = list_count(&broker->sets) + sessions_count(broker) + operations_count(broker);
+    size_t users =
+        list_count(&broker->sets) + sessions_count(broker) + operations_count(broker) + shelves_count(broker);
     for (int kind = 0; kind < INVENTORY_KINDS; kind++)
         users += broker->inventories[kind].requester != NULL;
     users += broker->retention.requester != NULL;
@@ -148,6 +150,7 @@ static void check_requesters(const struct broker *broker)
     LIST_EACH(const struct requester, requester, &broker->requesters, link)
     assert(is_among_sets(broker, requester->subject) || is_inventory(broker, requester->subject) ||
            is_session(broker, requester->subject) || is_operation(broker, requester->subject) ||
+           is_shelf(broker, requester->subject) ||
            requester->subject == broker); /* retention, or the warm one */
 }
 

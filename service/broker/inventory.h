@@ -4,8 +4,8 @@
  * know, for each question reaches every writer of the machine. The answer serves for some seconds; its age
  * is part of every reply. Long lists go out as the reader takes them.
  *
- * The files of a writer may be far more than all of that. They are kept nowhere: a run of their own serves one
- * asker, part by part, and asks for the next part when the reader has room. */
+ * The files of a writer may be far more than all of that. They are kept nowhere: a run of their own serves
+ * one asker, part by part, and asks for the next part when the reader has room. */
 #ifndef SHADOWPIPE_BROKER_INVENTORY_H
 #define SHADOWPIPE_BROKER_INVENTORY_H
 

@@ -84,6 +84,8 @@ PB(Context) job_context_kind(const PB(CreateSnapshot) * wish);
 bool job_is_persistent(const PB(CreateSnapshot) * wish);
 bool job_has_writers(const PB(CreateSnapshot) * wish);
 bool job_adds_uncovered(struct job *job, const char *path, const char *reason);
+/* False: no memory. At most MAX_VOLUMES. */
+bool job_adds_volume(struct job *job, const struct volume *from);
 
 /* ---- job_reply.c ---- */
 struct lease;

@@ -5,6 +5,7 @@
 #include "service/broker/job.h"
 #include "service/broker/message.h"
 #include "service/broker/rights.h"
+#include "service/broker/selection.h"
 #include "service/broker/set.h"
 #include "service/broker/state.h"
 #include "service/broker/writers.h"
@@ -88,8 +89,6 @@ static const char *unimplemented_field(const PB(CreateSnapshot) * wish)
 {
     if (wish->job_key[0] != '\0')
         return "create_snapshot.job_key";
-    if (wish->n_components > 0)
-        return "create_snapshot.components";
     if (wish->max_age_ms != 0)
         return "create_snapshot.max_age_ms";
     if (wish->lease != NULL && wish->lease->mode == PB_VALUE(LEASE_MODE, LEASE_MODE_DETACHED))
@@ -98,10 +97,6 @@ static const char *unimplemented_field(const PB(CreateSnapshot) * wish)
         return "create_snapshot.lease.ttl_ms";
     if (wish->dry_run)
         return "create_snapshot.dry_run";
-    if (wish->add_needed_volumes)
-        return "create_snapshot.add_needed_volumes";
-    if (wish->with_documents)
-        return "create_snapshot.with_documents";
     if (wish->retry_without_failed)
         return "create_snapshot.retry_without_failed";
     return NULL;
@@ -148,11 +143,19 @@ static PB(Status) * check_options(struct broker *broker, const PB(CreateSnapshot
 {
     bool is_copy = wish->backup_type == PB_VALUE(BACKUP_TYPE, BACKUP_TYPE_UNSPECIFIED) ||
                    wish->backup_type == PB_VALUE(BACKUP_TYPE, BACKUP_TYPE_COPY);
-    if (!is_copy && !wish->allow_types_without_components)
+    if (!is_copy && wish->n_components == 0 && !wish->allow_types_without_components)
         return invalid(
             broker, "COMPONENTS_NEEDED", "create_snapshot.backup_type",
             "backup types other than COPY let writers truncate their logs, and no components are chosen",
-            "Use COPY, or set allow_types_without_components if you mean it.");
+            "Select components, use COPY, or set allow_types_without_components if you mean it.");
+    if (wish->add_needed_volumes && wish->n_components == 0)
+        return invalid(broker, "COMPONENTS_NEEDED", "create_snapshot.add_needed_volumes",
+                       "no components are chosen that could need volumes",
+                       "Select components, or leave it out.");
+    if (wish->with_documents && !job_has_writers(wish))
+        return invalid(broker, "NO_WRITERS", "create_snapshot.with_documents",
+                       "the chosen context has no writers, and so no documents",
+                       "Choose the context BACKUP, or leave it out.");
     if (wish->n_providers > PROVIDERS_MAX)
         return invalid(broker, "TOO_MANY", "create_snapshot.providers", "more than 16 providers are named",
                        "Name the few that matter.");
@@ -189,6 +192,8 @@ PB(Status) * job_check(struct broker *broker, const PB(CreateSnapshot) * wish)
         status = check_options(broker, wish);
     if (status == NULL)
         status = hold_points_check(broker, wish);
+    if (status == NULL)
+        status = selection_check(broker, wish);
     return status != NULL ? status : check_writers(broker, wish);
 }
 
@@ -326,27 +331,49 @@ static bool look_below(struct job *job, enum scope *scopes)
     return true;
 }
 
-static bool take_volumes(struct job *job, const enum scope *scopes, size_t count)
+/* It is covered after all. */
+static void forget_uncovered(struct job *job, const struct volume *volume)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < job->uncovered_count; i++) {
+        bool is_covered = false;
+        for (size_t j = 0; j < volume->names_count; j++)
+            is_covered |= text_equal(job->uncovered[i]->path, volume->names[j]);
+        if (!is_covered)
+            job->uncovered[kept++] = job->uncovered[i];
+    }
+    job->uncovered_count = kept;
+}
+
+bool job_adds_volume(struct job *job, const struct volume *from)
+{
+    if (job->volumes == NULL)
+        job->volumes = arena_alloc(&job->arena, MAX_VOLUMES * sizeof *job->volumes);
+    if (job->volumes == NULL)
+        return false;
+    struct job_volume *to = &job->volumes[job->volumes_count++];
+    to->guid_path = arena_strdup(&job->arena, from->guid_path);
+    to->names = arena_alloc(&job->arena, (from->names_count + 1) * sizeof *to->names);
+    if (to->guid_path == NULL || to->names == NULL)
+        return false;
+    for (size_t i = 0; i < from->names_count; i++) {
+        to->names[i] = arena_strdup(&job->arena, from->names[i]);
+        if (to->names[i] == NULL)
+            return false;
+        to->names_count++;
+    }
+    forget_uncovered(job, from);
+    return true;
+}
+
+static bool take_volumes(struct job *job, const enum scope *scopes)
 {
     const struct volume_table *table = &job->request.broker->volumes;
-    job->volumes = arena_alloc(&job->arena, count * sizeof *job->volumes);
-    for (size_t i = 0; i < table->count && job->volumes != NULL; i++) {
-        const struct volume *from = &table->volumes[i];
-        if (scopes[i] == SCOPE_NONE)
-            continue;
-        struct job_volume *to = &job->volumes[job->volumes_count++];
-        to->guid_path = arena_strdup(&job->arena, from->guid_path);
-        to->names = arena_alloc(&job->arena, (from->names_count + 1) * sizeof *to->names);
-        if (to->guid_path == NULL || to->names == NULL)
+    for (size_t i = 0; i < table->count; i++) {
+        if (scopes[i] != SCOPE_NONE && !job_adds_volume(job, &table->volumes[i]))
             return false;
-        for (size_t j = 0; j < from->names_count; j++) {
-            to->names[j] = arena_strdup(&job->arena, from->names[j]);
-            if (to->names[j] == NULL)
-                return false;
-            to->names_count++;
-        }
     }
-    return job->volumes != NULL;
+    return true;
 }
 
 PB(Status) * job_resolve(struct job *job)
@@ -367,7 +394,7 @@ PB(Status) * job_resolve(struct job *job)
     if (count > MAX_VOLUMES)
         return invalid(broker, "TOO_MANY_VOLUMES", "create_snapshot.volumes",
                        "VSS takes at most 64 volumes in one snapshot set", "Split the request.");
-    return take_volumes(job, scopes, count) ? NULL : error_no_memory();
+    return take_volumes(job, scopes) ? NULL : error_no_memory();
 }
 
 /* ---- support ---- */

@@ -4,7 +4,7 @@
 #include "service/broker/job.h"
 #include "service/broker/lease.h"
 #include "service/broker/message.h"
-#include "service/broker/set.h"
+#include "service/broker/set_components.h"
 #include "service/broker/state.h"
 
 /* What the member sees of the set: its own volumes. */
@@ -120,7 +120,7 @@ static PB(Consistency) judge_consistency(const struct job *job)
     if (job->wish->n_writers_excluded > 0)
         return PB_VALUE(CONSISTENCY, CONSISTENCY_APPLICATION_PARTIAL);
     for (size_t i = 0; i < set->statuses.count; i++) {
-        if (set->statuses.items[i]->failed)
+        if (set->statuses.items[i]->failed && set_writer_takes_part(set, set->statuses.items[i]))
             return PB_VALUE(CONSISTENCY, CONSISTENCY_APPLICATION_PARTIAL);
     }
     return PB_VALUE(CONSISTENCY, CONSISTENCY_APPLICATION);
@@ -144,6 +144,9 @@ PB(SnapshotReply) * job_reply(struct job *job, const struct lease *lease)
     reply->n_uncovered = job->uncovered_count;
     reply->writers = set->statuses.items;
     reply->n_writers = set->statuses.count;
+    reply->documents = set->documents.items;
+    reply->n_documents = set->documents.count;
+    reply->components = set->selection != NULL ? (uint32_t)set->selection->all.count : 0;
     reply->attempts = set->attempt;
     reply->warnings = job->warnings;
     reply->n_warnings = job->warnings_count;

@@ -6,8 +6,10 @@
 
 #include "service/broker/error.h"
 #include "service/broker/job.h"
+#include "service/broker/lease_documents.h"
 #include "service/broker/log.h"
 #include "service/broker/message.h"
+#include "service/broker/outcome.h"
 #include "service/broker/record.h"
 #include "service/broker/set.h"
 #include "service/broker/state.h"
@@ -179,7 +181,7 @@ bool tokens_equal(const char *one, const char *other)
     return difference == 0;
 }
 
-static struct lease *find_lease(struct broker *broker, const char *id)
+static struct lease *find_by_id(struct broker *broker, const char *id)
 {
     LIST_EACH(struct lease, lease, &broker->leases, link)
     {
@@ -189,7 +191,37 @@ static struct lease *find_lease(struct broker *broker, const char *id)
     return NULL;
 }
 
-/* NULL, or why this connection may not finish the lease. */
+struct lease *lease_find(struct connection *connection, const char *id, const char *token,
+                         PB(Status) * *status)
+{
+    struct broker *broker = connection->broker;
+    struct lease *lease = find_by_id(broker, id);
+    if (lease == NULL) {
+        *status = error_advise(
+            status_make(&broker->arena, PB_CODE(NOT_FOUND), "UNKNOWN_LEASE", "there is no such lease"),
+            "It has ended, or its id is wrong; see the list of leases.");
+        return NULL;
+    }
+    bool may = lease->connection == connection || tokens_equal(lease->token, token) ||
+               (connection->caller.rights & RIGHT_BIT_MANAGE) != 0;
+    if (!may) {
+        *status =
+            error_advise(status_make(&broker->arena, PB_CODE(PERMISSION_DENIED), "LEASE_NOT_YOURS",
+                                     "the lease belongs to another connection, and the token is not its"),
+                         "Give the lease's token, or use the connection that made it.");
+        return NULL;
+    }
+    if (is_lost(lease)) {
+        *status = error_advise(status_make(&broker->arena, PB_CODE(DATA_LOSS), "SNAPSHOT_LOST",
+                                           "the snapshots of this lease are gone: %s",
+                                           lease->lost_reason != NULL ? lease->lost_reason : "no memory"),
+                               "What was read after the loss is not part of the snapshot: back up again.");
+        return NULL;
+    }
+    return lease;
+}
+
+/* NULL, or why this connection may not finish the lease so. */
 static PB(Status) *
     check_finish(struct connection *connection, const PB(FinishBackup) * finish, struct lease **lease)
 {
@@ -201,31 +233,13 @@ static PB(Status) *
         return error_field(error_advise(status, "Set outcome to SUCCEEDED or FAILED."),
                            "finish_backup.outcome");
     }
-    if (finish->n_components > 0)
-        return error_unimplemented_field(broker, "finish_backup.components");
-    if (finish->with_documents)
-        return error_unimplemented_field(broker, "finish_backup.with_documents");
-    *lease = find_lease(broker, finish->lease_id);
-    if (*lease == NULL) {
-        status = status_make(&broker->arena, PB_CODE(NOT_FOUND), "UNKNOWN_LEASE", "there is no such lease");
-        return error_advise(status, "It has ended, or its id is wrong; see the list of leases.");
-    }
-    bool may = (*lease)->connection == connection || tokens_equal((*lease)->token, finish->token) ||
-               (connection->caller.rights & RIGHT_BIT_MANAGE) != 0;
-    if (!may) {
-        status = status_make(&broker->arena, PB_CODE(PERMISSION_DENIED), "LEASE_NOT_YOURS",
-                             "the lease belongs to another connection, and the token is not its");
-        return error_advise(status, "Give the lease's token, or use the connection that made it.");
-    }
-    if (is_lost(*lease)) {
-        status = status_make(&broker->arena, PB_CODE(DATA_LOSS), "SNAPSHOT_LOST",
-                             "the snapshots of this lease are gone: %s",
-                             (*lease)->lost_reason != NULL ? (*lease)->lost_reason : "no memory");
-        lease_free(*lease);
-        return error_advise(status,
-                            "What was read after the loss is not part of the snapshot: back up again.");
-    }
-    return NULL;
+    *lease = lease_find(connection, finish->lease_id, finish->token, &status);
+    if (*lease != NULL)
+        return outcome_check(broker, (*lease)->set, finish);
+    struct lease *lost = find_by_id(broker, finish->lease_id);
+    if (status != NULL && lost != NULL && strcmp(status->reason, "SNAPSHOT_LOST") == 0)
+        lease_free(lost); /* its holder has been told */
+    return status;
 }
 
 static void on_stop(struct request *request, enum request_stop_reason reason)
@@ -281,12 +295,12 @@ void lease_finish(struct connection *connection, const PB(Envelope) * envelope)
     }
     struct set *set = lease->set != NULL ? lease->set : record->set; /* which is ending, and will tell */
     struct finish *finish = calloc(1, sizeof *finish);
-    if (finish == NULL) {
+    if (finish == NULL || (wish->with_documents && !shelf_promise(set, lease))) {
+        free(finish);
         fail_now(connection, envelope->id, NULL);
         return;
     }
-    if (wish->outcome == PB_VALUE(OUTCOME, OUTCOME_SUCCEEDED))
-        set->succeeded = true;
+    outcome_take(set, wish);
     lease_free(lease);
     if (record != NULL)
         record_lease_ended(record);
@@ -303,28 +317,12 @@ void lease_finish(struct connection *connection, const PB(Envelope) * envelope)
     set_lease_ended(set);
 }
 
-static void warn_of_writers(struct arena *arena, const struct set *set, PB(FinishReply) * reply)
-{
-    reply->writers = set->statuses.items;
-    reply->n_writers = set->statuses.count;
-    reply->warnings = arena_alloc(arena, (reply->n_writers + 1) * sizeof *reply->warnings);
-    for (size_t i = 0; i < reply->n_writers && reply->warnings != NULL; i++) {
-        const PB(WriterStatus) *writer = reply->writers[i];
-        if (!writer->failed)
-            continue;
-        char *text = text_format(arena, "writer %s failed to complete the backup (%s)", writer->name,
-                                 writer->hresult_name);
-        if (text != NULL)
-            reply->warnings[reply->n_warnings++] = text;
-    }
-}
-
 void finishes_reply(struct set *set, PB(Completion) completion, PB(Status) * failure)
 {
     PB(FinishReply) reply = SHADOWPIPE__V1__FINISH_REPLY__INIT;
     reply.completion = completion;
     if (completion == PB_VALUE(COMPLETION, COMPLETION_COMPLETED))
-        warn_of_writers(&set->broker->arena, set, &reply);
+        outcome_fill(set, &reply);
     if (set->record != NULL)
         record_note_finish(set->record, &reply, failure);
     while (!list_is_empty(&set->finishes)) {

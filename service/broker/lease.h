@@ -47,6 +47,11 @@ struct finish {
 struct lease *lease_create(struct job *job);
 /* It was never given out. */
 void lease_discard(struct lease *lease);
+/* One that this connection may use, and that has not lost its snapshots; it may have no set any more. NULL:
+ * *status is why. */
+struct lease *lease_find(struct connection *connection, const char *id, const char *token,
+                         PB(Status) * *status);
+bool tokens_equal(const char *one, const char *other);
 void lease_finish(struct connection *connection, const PB(Envelope) * envelope);
 void leases_list(struct connection *connection, const PB(Envelope) * envelope);
 /* The connection ends. */

@@ -4,10 +4,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "service/broker/component_list.h"
 #include "service/broker/error.h"
 #include "service/broker/gate.h"
 #include "service/broker/job.h"
 #include "service/broker/lease.h"
+#include "service/broker/lease_documents.h"
 #include "service/broker/log.h"
 #include "service/broker/message.h"
 #include "service/broker/state.h"
@@ -16,12 +18,8 @@
 
 enum {
     ARENA_BYTES = 64 * 1024 * 1024,
-    ATTEMPTS_MAX = 2,
     TICK_MS = 1000
 };
-
-static const uint32_t unexpected = 0x80042302u;     /* VSS_E_UNEXPECTED */
-static const uint32_t unexpected_old = 0x8000FFFFu; /* E_UNEXPECTED, the same before Windows 7 */
 
 /* ---- what it is ---- */
 
@@ -74,54 +72,6 @@ void set_enter_phase(struct set *set, PB(Phase) phase)
     job_progress(job);
 }
 
-/* ---- failures ---- */
-
-void set_fail(struct set *set, PB(Status) * status)
-{
-    if (status == NULL)
-        status = error_no_memory();
-    if (status->phase == PB_PHASE(UNSPECIFIED))
-        status->phase = set->phase;
-    status->attempts = set->attempt;
-    LIST_EACH(struct job, job, &set->members, link)
-    job_note_failure(job, status);
-    set->failed = true;
-    set->restart = false;
-    set_end(set);
-}
-
-/* VSS could not say what went wrong, and no writer has been frozen for it yet: once more with a fresh
- * object. What PrepareForBackup says always reaches the client. */
-static bool may_repeat(const struct set *set, PB(Call__MethodCase) method, const PB(Status) * status)
-{
-    bool is_transient = status->hresult == unexpected || status->hresult == unexpected_old;
-    return is_transient && method != PB_METHOD(PREPARE_FOR_BACKUP) && !set->freeze_begun &&
-           set->attempt < ATTEMPTS_MAX && set_is_wanted(set) && !set->broker->stopping;
-}
-
-void set_call_failed(struct set *set, PB(Call__MethodCase) method, size_t index, PB(Status) * status)
-{
-    if (status == NULL)
-        status = error_no_memory();
-    if (method == PB_METHOD(ADD_TO_SNAPSHOT_SET) && index < set->volumes_count) {
-        const struct set_volume *volume = &set->volumes[index];
-        status->volume = volume->names_count > 0 ? volume->names[0] : volume->guid_path;
-        status->provider = volume->provider_id;
-    }
-    if (may_repeat(set, method, status)) {
-        broker_log(set->broker, BROKER_LOG_WARNING, "%s; trying again with a fresh object", status->message);
-        set->broker->counters.attempts_repeated++;
-        LIST_EACH(struct job, job, &set->members, link)
-        job_warn(job, "attempt %u: %s", (unsigned)set->attempt, status->message);
-        set->restart = true;
-        set_end(set);
-        return;
-    }
-    if (set->freeze_begun && status->retryable && status->retry_after_ms < AFTER_FREEZE_MS)
-        status->retry_after_ms = AFTER_FREEZE_MS;
-    set_fail(set, status);
-}
-
 /* ---- its life ---- */
 
 static void sequence_failed(void *subject, PB(Call__MethodCase) method, size_t index, PB(Status) * status)
@@ -169,7 +119,8 @@ void set_hold(struct set *set)
     }
     if (set->record != NULL)
         set->record->is_given = !list_is_empty(&set->record->leases);
-    if (set->has_writers && set_is_copy(set))
+    /* SetBackupSucceeded comes before BackupComplete, and needs the outcome. */
+    if (set->has_writers && set_is_copy(set) && set->selection == NULL)
         timer_set(set->broker, &set->complete_timer, set->complete_within_ms);
     set_lease_ended(set);
 }
@@ -356,6 +307,11 @@ static void on_overdue(void *subject, PB(Call__MethodCase) method)
         set_end_overdue(set);
         return;
     }
+    if (set->stage ==
+        SET_HELD) { /* a document was being read; what cannot even do that holds nothing safely */
+        requester_kill(set->requester, status);
+        return;
+    }
     if (set->stage == SET_COMPLETING_EARLY) { /* the copies can be read all the same */
         set_note_completion_failure(set, status);
         sequence_stop(&set->sequence);
@@ -376,8 +332,19 @@ static void on_ended(void *subject, PB(Status) * why, bool left_open)
     set_process_ended(subject, why, left_open);
 }
 
-static const struct requester_user requester_user = {
-    .ready = on_ready, .replied = on_replied, .overdue = on_overdue, .ended = on_ended};
+static void on_answered(void *subject, const PB(Envelope) * answer)
+{
+    struct set *set = subject;
+    if (set->shelf != NULL)
+        shelf_answered(set->shelf, answer);
+    set_end_answered(set);
+}
+
+static const struct requester_user requester_user = {.ready = on_ready,
+                                                     .replied = on_replied,
+                                                     .answered = on_answered,
+                                                     .overdue = on_overdue,
+                                                     .ended = on_ended};
 
 /* ---- its timers ---- */
 
@@ -428,6 +395,7 @@ static struct set *set_new(struct broker *broker)
     list_init(&set->members);
     list_init(&set->leases);
     list_init(&set->finishes);
+    list_init(&set->component_lists);
     arena_init(&set->arena, ARENA_BYTES);
     timer_init(&set->timer, on_timer);
     timer_init(&set->complete_timer, on_complete_timer);
@@ -439,6 +407,8 @@ static struct set *set_new(struct broker *broker)
 static void set_free(struct set *set)
 {
     assert(list_is_empty(&set->leases) && list_is_empty(&set->finishes) && set->requester == NULL);
+    assert(list_is_empty(&set->members) && list_is_empty(&set->component_lists));
+    shelf_close(set);
     gate_leave(set);
     set_leave_record(set);
     set->phase = PB_PHASE(ENDED);
@@ -478,6 +448,9 @@ static void forget_attempt(struct set *set)
     set->set_id[0] = '\0';
     set->starting = set->opened = set->prepared = set->created = set->aborted = set->released = false;
     set->waits_for_store = set->is_clearing = set->restart = set->failed = false;
+    set->selection = NULL;
+    set->lacking = NULL;
+    set->documents = (struct document_list){0};
     set->completion_failure = NULL;
 }
 
@@ -490,6 +463,8 @@ void set_process_ended(struct set *set, PB(Status) * why, bool left_open)
     timer_stop(&set->complete_timer);
     hold_point_leave(set);
     set->requester = NULL;
+    component_lists_end(set);
+    shelf_close(set);
     if (was_open && left_open)
         gate_run_down(broker);
     gate_leave(set);
@@ -513,6 +488,12 @@ void set_process_ended(struct set *set, PB(Status) * why, bool left_open)
         job_note_failure(job, why);
         job_send_failure(job);
     }
+    set_free(set);
+}
+
+void set_give_up_requester(struct set *set)
+{
+    set->requester = NULL;
     set_free(set);
 }
 

@@ -5,12 +5,14 @@
  * each), hold while leases read, complete, release. From anywhere it can end; then it owes VSS what its
  * progress demands: AbortBackup where a set is open or PrepareForBackup was reached, BackupComplete where
  * a COPY snapshot exists, Release always. set.c has its life, set_wishes.c what it is to be, set_steps.c the
- * calls, set_writers.c who of the writers takes part and how they fare, set_record.c what is stored of a
- * persistent one, set_end.c the end. */
+ * calls, set_components.c those about components and documents, set_writers.c who of the writers takes part
+ * and how they fare, set_failures.c what a failed call comes to, set_record.c what is stored of a persistent
+ * one, set_end.c the end. */
 #ifndef SHADOWPIPE_BROKER_SET_H
 #define SHADOWPIPE_BROKER_SET_H
 
 #include "service/broker/hold_point.h"
+#include "service/broker/selection.h"
 #include "service/broker/sequence.h"
 #include "service/broker/timer.h"
 
@@ -46,6 +48,13 @@ struct writer_list {
     size_t expected; /* while it is being read */
 };
 
+struct document_list {
+    PB(DocumentInfo) * *items;
+    size_t count;
+};
+
+struct shelf;
+
 struct phase_time {
     PB(Phase) phase;
     uint64_t start_ms;
@@ -69,9 +78,10 @@ struct set {
     bool is_changed;
     struct list members; /* jobs; each sees its own volumes */
     struct list leases;
-    struct list finishes; /* FinishBackup requests that wait for the completion */
-    uint64_t turn;        /* of its owner, at the gate */
-    uint64_t gate_ms;     /* when it came to the gate */
+    struct list finishes;        /* FinishBackup requests that wait for the completion */
+    struct list component_lists; /* ListComponents requests that are being answered */
+    uint64_t turn;               /* of its owner, at the gate */
+    uint64_t gate_ms;            /* when it came to the gate */
     uint64_t started_ms;
     int64_t created_unix_ms;
     char set_id[40];
@@ -103,6 +113,14 @@ struct set {
     struct hold_point hold_point;
     struct record *record; /* NULL: not made yet, or its snapshots were deleted */
     bool waits_for_store;
+    struct selection *selection; /* NULL: not by component */
+    const char **lacking; /* by writer: volumes of its files that are not in the set; "" or NULL: none */
+    bool has_documents;   /* they are kept: of all writers, or of those that components are selected of */
+    bool all_documents;
+    bool has_saved;   /* they were, once more */
+    bool saves_again; /* FinishBackup wants them once more after the completion */
+    struct document_list documents;
+    struct shelf *shelf; /* whoever reads them; NULL: nobody yet */
 
     struct timer timer; /* the next try of StartSnapshotSet, or the end of a wait while ending */
     struct timer complete_timer;
@@ -156,7 +174,8 @@ void sets_free(struct broker *broker);
 
 /* ---- Between the set's files. ---- */
 
-extern const struct step set_steps_open[], set_steps_create[], set_steps_freeze[], set_steps_complete[];
+extern const struct step set_steps_open[], set_steps_create[], set_steps_freeze[], set_steps_complete[],
+    set_steps_save[];
 
 void set_enter_phase(struct set *set, PB(Phase) phase);
 /* What its members want, for a fresh object. False: no memory. */
@@ -173,10 +192,14 @@ void set_run(struct set *set, const struct step *steps);
 void set_end_replied(struct set *set, PB(Call__MethodCase) method, size_t index, const PB(CallReply) * reply);
 void set_end_overdue(struct set *set);
 void set_end_waited(struct set *set); /* its timer has fired */
+/* The requester has answered a request that was no call. */
+void set_end_answered(struct set *set);
 void set_end_completed(struct set *set);
 void set_end_completion_failed(struct set *set, PB(Status) * status);
 /* Its process has ended, for whatever reason. Frees the set, or begins the next attempt. */
 void set_process_ended(struct set *set, PB(Status) * why, bool left_open);
+/* The process stays for another purpose. Frees the set. */
+void set_give_up_requester(struct set *set);
 void set_note_completion_failure(struct set *set, const PB(Status) * status);
 bool set_owes_abort(const struct set *set);
 /* A set of it is open in VSS, or may be: an answer that never came may have been a success. */
@@ -185,6 +208,8 @@ bool set_may_be_open(const struct set *set);
 void set_answer_leaving(struct set *set);
 bool set_owes_completion(const struct set *set);
 bool set_is_copy(const struct set *set);
+/* The job's volumes that it does not have yet. False: no memory. */
+bool set_add_volumes(struct set *set, const struct job *job);
 /* Members that still want it. */
 bool set_is_wanted(const struct set *set);
 /* The snapshots exist, and so does the record of persistent ones: whoever still wants them gets a lease. */
@@ -200,7 +225,8 @@ void set_stored(struct set *set, const char *failure);
 /* Its VSS object has ended: the record goes on without it, or its snapshots are deleted if nobody was given
  * them. */
 void set_leave_record(struct set *set);
-/* Its leases need the VSS object, not just the snapshots: whether the backup is completed is still open. */
+/* Its leases need the VSS object, not just the snapshots: whether the backup is completed is still open, or
+ * there are components and documents to tell of. */
 bool set_serves_leases(const struct set *set);
 /* By their metadata: whoever is required is there, whoever is excluded is not. False: the set ends, or begins
  * again without them. */

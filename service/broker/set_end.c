@@ -4,10 +4,12 @@
  * minutes with hardware providers, goes on without them. */
 #include <assert.h>
 
+#include "service/broker/component_list.h"
 #include "service/broker/error.h"
 #include "service/broker/gate.h"
 #include "service/broker/job.h"
 #include "service/broker/lease.h"
+#include "service/broker/lease_documents.h"
 #include "service/broker/log.h"
 #include "service/broker/message.h"
 #include "service/broker/set.h"
@@ -80,6 +82,9 @@ static void go_on(struct set *set)
     if (set_owes_completion(set)) {
         set->stage = SET_COMPLETING;
         set_run(set, set_steps_complete);
+    } else if (set->completed && set->saves_again && !set->has_saved) {
+        set->stage = SET_COMPLETING;
+        set_run(set, set_steps_save);
     } else if (set_owes_abort(set)) {
         abort_backup(set);
     } else {
@@ -98,6 +103,8 @@ void set_end(struct set *set)
     timer_stop(&set->complete_timer);
     hold_point_leave(set);
     set->is_clearing = false;
+    component_lists_end(set);
+    shelf_interrupt(set);
     set->stage = SET_DRAINING;
     broker->is_dirty = true;
     set_enter_phase(set, set_owes_completion(set) ? PB_PHASE(COMPLETING) : PB_PHASE(ABORTING));
@@ -167,9 +174,18 @@ void set_end_replied(struct set *set, PB(Call__MethodCase) method, size_t index,
         gate_leave(set);
         set->stage = SET_LEAVING;
         set_enter_phase(set, PB_PHASE(ENDED));
-        requester_let_go(set->requester);
         answer_members(set);
+        if (shelf_takes_over(set))
+            set_give_up_requester(set);
+        else
+            requester_let_go(set->requester);
     }
+}
+
+void set_end_answered(struct set *set)
+{
+    if (set->stage == SET_DRAINING && !requester_is_busy(set->requester))
+        go_on(set);
 }
 
 void set_end_completed(struct set *set)

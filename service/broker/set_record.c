@@ -13,7 +13,7 @@
 
 bool set_serves_leases(const struct set *set)
 {
-    return !set->is_persistent || (set->has_writers && !set_is_copy(set));
+    return !set->is_persistent || (set->has_writers && !set_is_copy(set)) || set->has_documents;
 }
 
 static PB(Status) * store_failure(struct broker *broker, const char *why)

@@ -8,6 +8,7 @@
 #include "service/broker/log.h"
 #include "service/broker/message.h"
 #include "service/broker/set.h"
+#include "service/broker/set_components.h"
 #include "service/broker/state.h"
 #include "service/broker/writers.h"
 
@@ -31,6 +32,7 @@ static void fill_backup_state(void *subject, size_t index, ProtobufCMessage *par
     const struct set *set = subject;
     (void)index;
     PB(SetBackupState) *state = (PB(SetBackupState) *)parameters;
+    state->select_components = set->selection != NULL;
     state->bootable_system_state = set->bootable;
     state->backup_type = (uint32_t)set->backup_type;
     state->partial_file_support = set->partial_files;
@@ -80,7 +82,8 @@ static bool on_metadata_count(void *subject, size_t index, const PB(CallReply) *
     (void)index;
     uint32_t count =
         reply->out_case == PB_OUT(GET_WRITER_METADATA_COUNT) ? reply->get_writer_metadata_count->count : 0;
-    return begin_list(set, count, &set->writers);
+    /* Without one there is no metadata whose end would say so. */
+    return begin_list(set, count, &set->writers) && (count > 0 || set_gathered(set));
 }
 
 static size_t count_metadata(void *subject)
@@ -90,17 +93,17 @@ static size_t count_metadata(void *subject)
 
 static void fill_metadata(void *subject, size_t index, ProtobufCMessage *parameters)
 {
-    (void)subject;
     ((PB(GetWriterMetadata) *)parameters)->index = (uint32_t)index;
+    ((PB(GetWriterMetadata) *)parameters)->with_document = ((const struct set *)subject)->all_documents;
 }
 
 static bool on_metadata(void *subject, size_t index, const PB(CallReply) * reply)
 {
     struct set *set = subject;
     (void)index;
-    const PB(Writer) *writer = NULL;
-    if (reply->out_case == PB_OUT(GET_WRITER_METADATA))
-        writer = reply->get_writer_metadata->writer;
+    const PB(GetWriterMetadataResult) *result =
+        reply->out_case == PB_OUT(GET_WRITER_METADATA) ? reply->get_writer_metadata : NULL;
+    const PB(Writer) *writer = result != NULL ? result->writer : NULL;
     PB(WriterStatus) *status = writer != NULL && writer->status != NULL
                                    ? MESSAGE_COPY(&set->arena, writer->status)
                                    : MESSAGE_NEW(&set->arena, writer_status);
@@ -109,12 +112,12 @@ static bool on_metadata(void *subject, size_t index, const PB(CallReply) * reply
     if (writer != NULL && writer->n_components > 0)
         status->components = (uint32_t)writer->n_components;
     set->writers.items[set->writers.count++] = status;
-    return true;
+    return !set->all_documents || set_keep_document(set, result != NULL ? result->document : NULL);
 }
 
-static bool on_metadata_freed(void *subject)
+static bool on_metadata_read(void *subject)
 {
-    return set_check_writers(subject);
+    return set_gathered(subject);
 }
 
 /* ---- volumes ---- */
@@ -375,6 +378,30 @@ static bool on_statuses(void *subject)
          on_status,                                                                                  \
          NULL,                                                                                       \
          false},                                                                                     \
+        {PB_METHOD(GET_WRITER_METADATA),                                                             \
+         phase,                                                                                      \
+         LIMIT_CALL,                                                                                 \
+         count_inconsistent,                                                                         \
+         fill_inconsistent,                                                                          \
+         on_inconsistent,                                                                            \
+         NULL,                                                                                       \
+         true},                                                                                      \
+        {PB_METHOD(GET_WRITER_COMPONENTS_COUNT),                                                     \
+         phase,                                                                                      \
+         LIMIT_CALL,                                                                                 \
+         if_stored_wanted,                                                                           \
+         NULL,                                                                                       \
+         on_stored_count,                                                                            \
+         NULL,                                                                                       \
+         false},                                                                                     \
+        {PB_METHOD(GET_WRITER_COMPONENTS),                                                           \
+         phase,                                                                                      \
+         LIMIT_CALL,                                                                                 \
+         count_stored,                                                                               \
+         fill_stored,                                                                                \
+         on_stored,                                                                                  \
+         NULL,                                                                                       \
+         false},                                                                                     \
     {                                                                                                \
         PB_METHOD(FREE_WRITER_STATUS), phase, LIMIT_CALL, if_writers, NULL, NULL, on_statuses, false \
     }
@@ -398,10 +425,15 @@ const struct step set_steps_open[] = {
     {PB_METHOD(DISABLE_WRITER_INSTANCES), PB_PHASE(INITIALIZING), LIMIT_CALL, if_excluded, fill_instances, NULL, NULL, false},
     {PB_METHOD(GATHER_WRITER_METADATA), PB_PHASE(GATHERING), LIMIT_GATHER, if_writers, NULL, NULL, NULL, false},
     {PB_METHOD(GET_WRITER_METADATA_COUNT), PB_PHASE(GATHERING), LIMIT_CALL, if_writers, NULL, on_metadata_count, NULL, false},
-    {PB_METHOD(GET_WRITER_METADATA), PB_PHASE(GATHERING), LIMIT_CALL, count_metadata, fill_metadata, on_metadata, NULL, false},
-    {PB_METHOD(FREE_WRITER_METADATA), PB_PHASE(GATHERING), LIMIT_CALL, if_writers, NULL, NULL, on_metadata_freed, false},
+    {PB_METHOD(GET_WRITER_METADATA), PB_PHASE(GATHERING), LIMIT_CALL, count_metadata, fill_metadata, on_metadata, on_metadata_read, false},
+    {PB_METHOD(GET_WRITER_METADATA), PB_PHASE(GATHERING), LIMIT_CALL, count_named, fill_named, on_named, after_named, false},
+    {PB_METHOD(GET_WRITER_METADATA), PB_PHASE(GATHERING), LIMIT_CALL, count_others, fill_others, on_others, after_others, false},
+    {PB_METHOD(GET_WRITER_METADATA), PB_PHASE(GATHERING), LIMIT_CALL, count_joined, fill_joined, on_joined, NULL, false},
     /* Legal from InitializeForBackup on, so it costs no time at the gate. */
     {PB_METHOD(IS_VOLUME_SUPPORTED), PB_PHASE(GATHERING), LIMIT_CALL, count_support, fill_support, on_support, on_support_known, true},
+    {PB_METHOD(ADD_COMPONENT), PB_PHASE(GATHERING), LIMIT_CALL, count_explicit, fill_component, NULL, NULL, false},
+    {PB_METHOD(SET_PREVIOUS_BACKUP_STAMP), PB_PHASE(GATHERING), LIMIT_CALL, count_stamped, fill_stamp, NULL, NULL, false},
+    {PB_METHOD(SET_BACKUP_OPTIONS), PB_PHASE(GATHERING), LIMIT_CALL, count_optioned, fill_options, NULL, NULL, false},
     END,
 };
 
@@ -416,13 +448,27 @@ const struct step set_steps_create[] = {
 const struct step set_steps_freeze[] = {
     {PB_METHOD(DO_SNAPSHOT_SET), PB_PHASE(CREATING), LIMIT_CREATE, NULL, note_freeze, NULL, after_create, false},
     WRITER_STATUS(PB_PHASE(CREATING)),
+    /* Not before: a writer that failed may have to be asked which volumes its files are on. */
+    {PB_METHOD(FREE_WRITER_METADATA), PB_PHASE(CREATING), LIMIT_CALL, if_writers, NULL, NULL, NULL, false},
     {PB_METHOD(GET_SNAPSHOT_PROPERTIES), PB_PHASE(CREATING), LIMIT_CALL, count_volumes, fill_properties, on_properties, NULL, true},
+    {PB_METHOD(SAVE_AS_XML), PB_PHASE(CREATING), LIMIT_CALL, if_documents, NULL, on_saved, NULL, false},
     END,
 };
 
+#define SAVE_AGAIN \
+    {PB_METHOD(SAVE_AS_XML), PB_PHASE(COMPLETING), LIMIT_CALL, if_saves_again, NULL, on_saved_again, NULL, true}
+
 const struct step set_steps_complete[] = {
+    {PB_METHOD(SET_BACKUP_SUCCEEDED), PB_PHASE(COMPLETING), LIMIT_CALL, count_explicit, fill_succeeded, NULL, NULL, false},
     {PB_METHOD(BACKUP_COMPLETE), PB_PHASE(COMPLETING), LIMIT_COMPLETE, NULL, NULL, NULL, after_complete, false},
     WRITER_STATUS(PB_PHASE(COMPLETING)),
+    SAVE_AGAIN,
+    END,
+};
+
+/* Where the backup was completed before it was known that somebody wants them. */
+const struct step set_steps_save[] = {
+    SAVE_AGAIN,
     END,
 };
 /* clang-format on */

@@ -14,7 +14,7 @@ static bool has_volume(const struct set *set, const char *guid_path)
     return false;
 }
 
-static bool add_volumes(struct set *set, const struct job *job)
+bool set_add_volumes(struct set *set, const struct job *job)
 {
     if (set->volumes == NULL)
         set->volumes = arena_alloc(&set->arena, MAX_VOLUMES * sizeof *set->volumes);
@@ -111,10 +111,17 @@ bool set_take_wishes(struct set *set)
     if (wish->complete_within_ms != 0 && wish->complete_within_ms < within_ms)
         within_ms = wish->complete_within_ms;
     set->complete_within_ms = within_ms;
+    set->has_documents = wish->n_components > 0 || wish->with_documents;
+    set->all_documents = wish->with_documents;
+    if (wish->n_components > 0) {
+        set->selection = arena_alloc(&set->arena, sizeof *set->selection);
+        if (set->selection == NULL)
+            return false;
+    }
     take_limits(set, wish);
     LIST_EACH(struct job, job, &set->members, link)
     {
-        if (!add_volumes(set, job))
+        if (!set_add_volumes(set, job))
             return false;
         job->attempts = set->attempt;
     }

@@ -5,6 +5,7 @@
 #include "service/broker/job.h"
 #include "service/broker/message.h"
 #include "service/broker/set.h"
+#include "service/broker/set_components.h"
 #include "service/broker/state.h"
 #include "service/broker/writers.h"
 
@@ -128,13 +129,16 @@ static size_t collect_failed(const struct set *set, struct job *job, PB(WriterSt
         PB(WriterStatus) *writer = set->statuses.items[i];
         if (!writer->failed)
             continue;
+        bool is_outside = !set_writer_takes_part(set, writer); /* nothing of it is backed up */
         bool is_tolerated =
             job != NULL && writer_is_in(writer, job->wish->writers_tolerated, job->wish->n_writers_tolerated);
-        if (is_tolerated) {
+        if (is_outside || is_tolerated) {
             writer->tolerated = true;
             uint32_t state = writer->state > 0 ? (uint32_t)writer->state - 1 : 0;
-            job_warn(job, "tolerated writer %s is in state %s after %s (%s)", writer->name,
-                     writer_state_name(state), method_name(set->status_after), writer->hresult_name);
+            if (job != NULL)
+                job_warn(job, "%s writer %s is in state %s after %s (%s)",
+                         is_tolerated ? "tolerated" : "uninvolved", writer->name, writer_state_name(state),
+                         method_name(set->status_after), writer->hresult_name);
         } else {
             failed[count++] = writer;
         }
@@ -163,6 +167,7 @@ bool set_judge_writers(struct set *set)
         worst = count;
         PB(Status) *status =
             writers_failure(set->broker, failed, count, method_name(set->status_after), set->phase);
+        set_explain_failure(set, status);
         if (status != NULL && set->freeze_begun && status->retryable &&
             status->retry_after_ms < AFTER_FREEZE_MS)
             status->retry_after_ms = AFTER_FREEZE_MS;

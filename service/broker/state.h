@@ -42,6 +42,7 @@ struct broker {
     struct list sessions;
     uint64_t documents_bytes; /* of all connections */
     struct list leases;
+    struct list shelves; /* documents of leases that have ended, or are about to */
     struct list records;
     struct list watchers;
     struct list requesters;

@@ -5,6 +5,7 @@
 
 #include "service/broker/error.h"
 #include "service/broker/gate.h"
+#include "service/broker/lease_documents.h"
 #include "service/broker/log.h"
 #include "service/broker/message.h"
 #include "service/broker/rights_steps.h"
@@ -477,10 +478,9 @@ void step_call(struct connection *connection, const PB(Envelope) * envelope)
 
 void step_read_document(struct connection *connection, const PB(Envelope) * envelope)
 {
-    struct broker *broker = connection->broker;
     const PB(ReadDocument) *read = envelope->read_document;
     if (read->lease_id[0] != '\0') {
-        fail_now(connection, envelope->id, error_unimplemented_field(broker, "read_document.lease_id"));
+        lease_documents_read(connection, envelope);
         return;
     }
     struct session *session = find(connection, envelope, read->session_id, "read_document.session_id");

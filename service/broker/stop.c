@@ -1,6 +1,7 @@
 /* The end of the service: no new work, the sets by their rules, the last replies out, in bounded time. */
 #include "service/broker/error.h"
 #include "service/broker/job.h"
+#include "service/broker/lease_documents.h"
 #include "service/broker/log.h"
 #include "service/broker/session.h"
 #include "service/broker/set.h"
@@ -36,6 +37,7 @@ static void on_stop_timer(struct broker *broker, struct timer *timer)
     set_kill(set);
     sessions_kill(broker);
     operations_kill(broker);
+    shelves_kill(broker);
     inventories_kill(broker);
     retention_kill(broker);
     timer_set(broker, timer, KILLED_MS);
@@ -78,6 +80,7 @@ void broker_stop(struct broker *broker)
     operations_stop(broker);
     retention_stop(broker);
     warm_stop(broker);
+    shelves_stop(broker);
     LIST_EACH(struct set, set, &broker->sets, link)
     set_stop(set);
     broker_settle(broker);

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <wchar.h>
 
 #include "service/requester/roots.h"
 
@@ -37,6 +38,17 @@ static char *take_text(struct reply *reply, BSTR text)
     return result;
 }
 
+/* "" where that is the path itself: what a writer gives mostly has no variables. */
+static char *expanded_text(struct reply *reply, const wchar_t *path)
+{
+    static char same[] = "";
+    if (path == NULL || wcschr(path, L'%') == NULL) {
+        return same;
+    }
+    const wchar_t *expanded = roots_expand(reply, path);
+    return expanded != NULL ? reply_text(reply, expanded) : same;
+}
+
 static HRESULT read_file(struct reply *reply, IVssWMFiledesc *file, PB(FileDescriptor) * out,
                          struct roots *roots)
 {
@@ -68,6 +80,8 @@ static HRESULT read_file(struct reply *reply, IVssWMFiledesc *file, PB(FileDescr
         out->filespec = reply_text(reply, filespec);
         out->recursive = recursive != 0;
         out->alternate_location = reply_text(reply, alternate);
+        out->expanded_path = expanded_text(reply, path);
+        out->expanded_alternate_location = expanded_text(reply, alternate);
         out->backup_type_mask = mask;
     }
     SysFreeString(path);

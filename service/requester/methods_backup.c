@@ -24,6 +24,7 @@ HRESULT create_object(struct session *session, const PB(Call) * call, struct rep
         hresult = E_POINTER;
     }
     if (SUCCEEDED(hresult)) {
+        documents_free(session); /* those of the object before could be read until now */
         session->object = object;
         session->record = (struct record){.object = OBJECT_NEW};
     }

@@ -9,7 +9,7 @@ void roots_init(struct roots *roots, struct reply *reply)
     *roots = (struct roots){.reply = reply};
 }
 
-static wchar_t *expand(struct reply *reply, const wchar_t *path)
+wchar_t *roots_expand(struct reply *reply, const wchar_t *path)
 {
     DWORD size = ExpandEnvironmentStringsW(path, NULL, 0);
     wchar_t *expanded = size > 0 ? reply_alloc(reply, (size + 1) * sizeof *expanded) : NULL;
@@ -39,7 +39,7 @@ void roots_add(struct roots *roots, const wchar_t *path)
     if (path == NULL || path[0] == L'\0') {
         return;
     }
-    wchar_t *expanded = expand(roots->reply, path);
+    wchar_t *expanded = roots_expand(roots->reply, path);
     if (expanded == NULL || (roots->count > 0 && compare(expanded, roots->paths[roots->count - 1]) == 0)) {
         return; /* file lists name the same directory many times in a row */
     }

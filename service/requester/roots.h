@@ -17,6 +17,8 @@ struct roots {
 void roots_init(struct roots *roots, struct reply *reply);
 /* NULL and "" are left out. */
 void roots_add(struct roots *roots, const wchar_t *path);
+/* With the environment's variables, and without a trailing backslash; NULL without memory. */
+wchar_t *roots_expand(struct reply *reply, const wchar_t *path);
 /* Sorted, each once. */
 char **roots_take(struct roots *roots, size_t *count);
 

@@ -251,7 +251,6 @@ void session_release(struct session *session)
     session->object_ex2 = NULL;
     session->object_ex3 = NULL;
     session->object_ex4 = NULL;
-    documents_free(session);
     session->record = (struct record){.object = OBJECT_NONE};
 }
 

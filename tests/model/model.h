@@ -203,6 +203,7 @@ struct model {
     unsigned fault_permille;          /* of each call */
     PB(Call__MethodCase) sore_method; /* one that fails in one way much more often; NOT_SET = none */
     enum outcome sore_outcome;
+    bool sore_is_late; /* only while a backup is being completed */
     bool is_quiet, is_stopping, has_stopped, is_torn_down;
     bool enumerates;
     unsigned unsupported; /* bits of volumes */

@@ -249,14 +249,17 @@ void requesters_init(struct model *model)
         return;
     model->sore_method = methods[model_random(model, sizeof methods / sizeof methods[0])];
     model->sore_outcome = (enum outcome)model_between(model, OUTCOME_FAIL, OUTCOME_GARBAGE);
+    model->sore_is_late = model_chance(model, 30);
 }
 
-static enum outcome choose_outcome(struct model *model, PB(Call__MethodCase) method)
+static enum outcome choose_outcome(struct model *model, const struct process *process,
+                                   PB(Call__MethodCase) method)
 {
     enum outcome outcome = OUTCOME_OK;
     if (!has_faults(model))
         return OUTCOME_OK;
-    if (method == model->sore_method && model_chance(model, SORE_PERCENT))
+    bool is_sore = method == model->sore_method && (!model->sore_is_late || process->object.complete_called);
+    if (is_sore && model_chance(model, SORE_PERCENT))
         outcome = model->sore_outcome;
     else if (model_random(model, 1000) < model->fault_permille)
         outcome = (enum outcome)model_between(model, OUTCOME_FAIL, OUTCOME_GARBAGE);
@@ -305,7 +308,7 @@ static void begin_call(struct model *model, struct process *process, struct inbo
     vss_check(model, process, call);
     process->working = item;
     process->serial++;
-    process->outcome = choose_outcome(model, method);
+    process->outcome = choose_outcome(model, process, method);
     process->hresult = choose_hresult(model);
     if (process->outcome != OUTCOME_OK)
         model_say(model, "  ... with outcome %d, 0x%08x", (int)process->outcome, (unsigned)process->hresult);

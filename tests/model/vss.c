@@ -42,7 +42,6 @@ static void check_creation(struct model *model, const struct process *process, P
     case PB_METHOD(START_SNAPSHOT_SET):
         REQUIRE(model, object->has_context && object->has_state, "%s before SetBackupState", name);
         REQUIRE(model, !needs_writers || object->gathered, "%s before GatherWriterMetadata", name);
-        REQUIRE(model, !object->has_metadata, "the metadata is kept at the gate");
         REQUIRE(model, !object->open && !object->created && !object->abort_called, "%s a second time", name);
         check_alone(model, process);
         break;
@@ -127,6 +126,7 @@ static void check_question(struct model *model, const struct process *process, P
         break;
     case PB_METHOD(GET_SNAPSHOT_PROPERTIES):
         REQUIRE(model, object->created, "%s before there are any", name);
+        REQUIRE(model, !object->has_metadata, "the metadata is kept while the snapshots are read");
         break;
     default:
         break;

@@ -1,9 +1,11 @@
 # Tests of the broker: programs over a harness with virtual time, a host, clients and requesters.
-add_library(broker_harness STATIC broker_harness.c broker_fakes.c broker_store.c existing.c vss_answers.c)
+add_library(broker_harness STATIC broker_harness.c broker_fakes.c broker_store.c existing.c fake_components.c vss_answers.c)
 target_link_libraries(broker_harness PUBLIC shadowpipe_broker shadowpipe_proto cmocka::cmocka)
 foreach(name IN ITEMS
     broker_administration
+    broker_components
     broker_deletion
+    broker_documents
     broker_faults
     broker_hold_points
     broker_jobs

@@ -110,6 +110,7 @@ static void note_step(struct world *world, struct fake_requester *requester, con
     switch (call->method_case) {
     case PB_METHOD(CREATE_OBJECT):
         requester->has_object = true;
+        requester->document = (struct fake_document){.count = 0};
         world->writers_disabled = 0;
         break;
     case PB_METHOD(SET_CONTEXT):
@@ -175,6 +176,9 @@ static void answer(struct world *world, struct fake_requester *requester, uint32
     if (call->method_case == PB_METHOD(IS_VOLUME_SUPPORTED))
         view.supports = supports(world, call->is_volume_supported);
     vss_answer(&out, &view, call);
+    static struct fake_answer components;
+    fake_components_answer(&components, &world->machine, &requester->document, view.present, call,
+                           &out.reply);
     bool sees_all = requester->context == UINT32_MAX;
     if (sees_all && call->method_case == PB_METHOD(DELETE_SNAPSHOTS))
         copies_deleted(world, call->delete_snapshots, &out);
@@ -294,6 +298,8 @@ static void give_chunk(struct world *world, struct fake_requester *requester, co
 {
     static uint8_t bytes[256 * 1024];
     world->chunks_asked++;
+    if (world->document_hangs)
+        return;
     if (world->document_refusal != NULL) {
         refuse(world, requester, frame->id, world->document_refusal);
         return;
@@ -308,7 +314,9 @@ static void give_chunk(struct world *world, struct fake_requester *requester, co
     chunk.data.data = bytes;
     for (size_t i = 0; i < chunk.data.len; i++)
         bytes[i] = (uint8_t)(chunk.offset + i);
-    chunk.last = chunk.data.len == left;
+    chunk.last = chunk.data.len == left && !world->document_is_empty;
+    if (world->document_is_empty)
+        chunk.data.len = 0;
     peer_send(world, requester->peer, &envelope);
 }
 

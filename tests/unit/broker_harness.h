@@ -13,6 +13,7 @@
 #include "service/broker/sequence.h"
 #include "service/broker/state.h"
 #include "tests/unit/cmocka_all.h"
+#include "tests/unit/fake_components.h"
 #include "tests/unit/vss_answers.h"
 
 enum {
@@ -99,6 +100,7 @@ struct fake_requester {
     char volumes[MAX_COPIES][64]; /* that were added */
     size_t document_bytes;        /* put so far */
     bool document_is_whole;
+    struct fake_document document; /* the Backup Components Document */
 };
 
 /* A value of the host's store, or an operation on one: bytes NULL deletes. */
@@ -170,11 +172,14 @@ struct world {
     bool unsupported[16]; /* by index of the volume */
     size_t document_size; /* of what ReadDocument gives */
     const char *document_refusal;
+    bool document_hangs;    /* ReadDocument gets no answer */
+    bool document_is_empty; /* … one without bytes */
     unsigned chunks_asked;
     /* Changes what a call is answered; for tests with more of VSS than the harness has. May be NULL. */
     void (*answers)(struct world *world, const PB(Call) * call, PB(CallReply) * reply);
     void *answers_context;
-    char log[256]; /* the last line */
+    struct fake_machine machine; /* its components */
+    char log[256];               /* the last line */
 };
 
 /* Above 0 while the broker runs: tests that let allocations fail spare the harness's own. */

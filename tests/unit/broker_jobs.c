@@ -54,10 +54,11 @@ static void test_happy_path(void **state)
         requester_history(world, 1),
         "CreateVssBackupComponents InitializeForBackup SetContext SetBackupState GatherWriterMetadata "
         "GetWriterMetadataCount "
-        "GetWriterMetadata*3 FreeWriterMetadata IsVolumeSupported StartSnapshotSet AddToSnapshotSet "
+        "GetWriterMetadata*3 IsVolumeSupported StartSnapshotSet AddToSnapshotSet "
         "PrepareForBackup GatherWriterStatus GetWriterStatusCount GetWriterStatusEx*3 FreeWriterStatus "
         "DoSnapshotSet GatherWriterStatus GetWriterStatusCount GetWriterStatusEx*3 FreeWriterStatus "
-        "GetSnapshotProperties BackupComplete GatherWriterStatus GetWriterStatusCount GetWriterStatusEx*3 "
+        "FreeWriterMetadata GetSnapshotProperties BackupComplete GatherWriterStatus GetWriterStatusCount "
+        "GetWriterStatusEx*3 "
         "FreeWriterStatus Release");
     assert_int_equal(world_alive(world), 0);
     world_end(world);
@@ -93,24 +94,18 @@ static void test_unimplemented_fields(void **state)
 {
     (void)state;
     struct world *world = world_new();
-    PB(ComponentSelection) component = SHADOWPIPE__V1__COMPONENT_SELECTION__INIT;
-    PB(ComponentSelection) * components[] = {&component};
     PB(LeaseOptions) lease = SHADOWPIPE__V1__LEASE_OPTIONS__INIT;
-    static const char *const fields[] = {
-        "job_key",      "components", "max_age_ms",           "lease.mode",
-        "lease.ttl_ms", "dry_run",    "retry_without_failed", "add_needed_volumes"};
+    static const char *const fields[] = {"job_key",      "max_age_ms", "lease.mode",
+                                         "lease.ttl_ms", "dry_run",    "retry_without_failed"};
     for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++) {
         PB(CreateSnapshot) wish = make_wish();
-        lease.mode = i == 3 ? PB_VALUE(LEASE_MODE, LEASE_MODE_DETACHED) : 0;
-        lease.ttl_ms = i == 4;
+        lease.mode = i == 2 ? PB_VALUE(LEASE_MODE, LEASE_MODE_DETACHED) : 0;
+        lease.ttl_ms = i == 3;
         wish.job_key = (char *)(uintptr_t)(i == 0 ? "k" : "");
-        wish.components = components;
-        wish.n_components = i == 1;
-        wish.max_age_ms = i == 2;
-        wish.lease = i == 3 || i == 4 ? &lease : NULL;
-        wish.dry_run = i == 5;
-        wish.retry_without_failed = i == 6;
-        wish.add_needed_volumes = i == 7;
+        wish.max_age_ms = i == 1;
+        wish.lease = i == 2 || i == 3 ? &lease : NULL;
+        wish.dry_run = i == 4;
+        wish.retry_without_failed = i == 5;
         const PB(Status) *status = refused(world, &wish);
         assert_int_equal(status->code, PB_CODE(UNIMPLEMENTED));
         assert_string_equal(status->reason, "UNIMPLEMENTED_FIELD");
@@ -694,13 +689,14 @@ static void test_who_may_finish(void **state)
     PB(ComponentOutcome) component = SHADOWPIPE__V1__COMPONENT_OUTCOME__INIT;
     PB(ComponentOutcome) * components[] = {&component};
     PB(FinishBackup) finish = SHADOWPIPE__V1__FINISH_BACKUP__INIT;
+    finish.lease_id = (char *)(uintptr_t)lease;
     finish.outcome = good;
     finish.components = components;
     finish.n_components = 1;
     PB(Envelope) envelope = ENVELOPE_OF(FINISH_BACKUP, finish_backup, &finish);
     uint32_t id = client_send(world, client, &envelope);
     world_run(world);
-    assert_string_equal(client_status(client, id)->reason, "UNIMPLEMENTED_FIELD");
+    assert_string_equal(client_status(client, id)->reason, "UNKNOWN_COMPONENT");
     assert_int_equal(finish_with(world, client, lease, "", good)->body_case, PB_BODY(FINISH_REPLY));
     assert_string_equal(finish_with(world, client, lease, "", good)->status->reason, "UNKNOWN_LEASE");
     assert_int_equal(finish_with(world, other, snapshots[1]->lease_id, snapshots[1]->token, good)->body_case,

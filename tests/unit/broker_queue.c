@@ -101,7 +101,7 @@ static void test_gathers_ahead(void **state)
         ids[i] = client_snapshot(world, client, "C:");
     world_run(world);
     assert_int_equal(world->requesters_count, 2);
-    assert_int_equal(requester_calls(world, 2, PB_METHOD(FREE_WRITER_METADATA)), 1);
+    assert_int_equal(requester_calls(world, 2, PB_METHOD(IS_VOLUME_SUPPORTED)), 1);
     assert_int_equal(requester_calls(world, 2, PB_METHOD(START_SNAPSHOT_SET)), 0);
     assert_int_equal(client_progress(client, ids[1])->phase, PB_PHASE(WAITING_FOR_GATE));
     assert_int_equal(client_progress(client, ids[1])->queue_position, 1);

@@ -678,6 +678,7 @@ static int end(void **state)
 {
     (void)state;
     session_release(&bench.session);
+    documents_free(&bench.session);
     assert_null(bench.session.documents);
     arena_free(&bench.arena);
     return references; /* none is left: 0 is success */

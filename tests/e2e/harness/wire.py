@@ -280,7 +280,8 @@ class Client:
             self.faults.append(f"a reply to no request: {message}")
         elif request.final is not None:
             self.faults.append(f"a reply after the final one: {message}")
-        elif isinstance(body, (pb().Progress, pb().Writer, pb().LeaseEvent, pb().WatchEvent)) or (
+        elif isinstance(body, (pb().Progress, pb().Writer, pb().LeaseEvent, pb().WatchEvent,
+                                   pb().SelectedComponent)) or (
                 isinstance(body, pb().DocumentChunk) and not body.last):
             request.streamed.append(body)
         else:
