@@ -96,7 +96,7 @@ static void check_metadata(struct service *service)
     PB(CallReply) *reply = service_simple(service, PB_METHOD(GET_WRITER_METADATA_COUNT));
     uint32_t count = reply->get_writer_metadata_count->count;
     assert_int_equal(count, 10);
-    bool roots = false;
+    bool roots = false, expanded = false;
     for (uint32_t i = 0; i < count; i++) {
         PB(Call) call = SHADOWPIPE__V1__CALL__INIT;
         PB(GetWriterMetadata) in = SHADOWPIPE__V1__GET_WRITER_METADATA__INIT;
@@ -117,9 +117,15 @@ static void check_metadata(struct service *service)
                 assert_null(strchr(component->roots[r], '%'));
                 roots = true;
             }
+            for (size_t f = 0; f < component->n_files; f++) {
+                const PB(FileDescriptor) *file = component->files[f];
+                assert_null(strchr(file->expanded_path, '%'));
+                assert_int_equal(strchr(file->path, '%') != NULL, file->expanded_path[0] != '\0');
+                expanded |= file->expanded_path[0] != '\0';
+            }
         }
     }
-    assert_true(roots);
+    assert_true(roots && expanded);
     PB(Call) call = SHADOWPIPE__V1__CALL__INIT;
     PB(GetWriterMetadata) past = SHADOWPIPE__V1__GET_WRITER_METADATA__INIT;
     past.index = count;
