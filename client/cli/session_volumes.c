@@ -127,7 +127,10 @@ bool shell_add_volume(struct shell *shell, char **words, size_t count, struct sp
         error_give(error, failure);
         return false;
     }
-    /* What is not listed may be a share of a file server: VSS decides. */
+    /* A share of a file server is not listed: VSS decides about it. */
+    bool is_share = strncmp(words[0], "\\\\", 2) == 0 && words[0][2] != '?';
+    if (!known && !is_share)
+        return shell_wrong(error, "\"list volumes\" shows them.", "There is no volume %s.", words[0]);
     volume.path = vss_path(known, words[0]);
     volume.name = strdup(words[0]);
     volume.provider = strdup("");

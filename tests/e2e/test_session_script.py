@@ -114,6 +114,13 @@ def test_a_restore_by_script(script, folder, volumes, machine):
     assert done.returncode == 0, done.stderr
     assert (volumes["S"] / "a" / "plain.txt").read_text() == "restored"
     assert {"PreRestore", "PostRestore"} <= {e[0] for e in machine.writer_events("Database")}
+    by_hand = script(f"load metadata {bcd}", "set restore type bycopy", "begin restore manual", "- post restore",
+                     r"- select component Database:\Nothing", r"select component Database:\Main",
+                     r"- set file status none Database:\Nothing", "pre restore", "- pre restore",
+                     "- select component all", r"set file status none Database:\Main", "post restore", "end restore",
+                     "- resync", options=["--json"])
+    assert by_hand.returncode == 0, by_hand.stderr
+    assert [a["line"] for a in answers(by_hand) if not a["ok"]] == [4, 5, 7, 9, 10, 14]
     missing = script(f"load metadata {bcd}", "writer verify Nobody", "begin restore")
     assert missing.returncode == 1 and "Nobody" in missing.stderr
 
@@ -125,3 +132,31 @@ def test_standard_input_and_its_end(run, prefix, service, volumes, machine):
     assert len(lines) == 5 and len(lines[2]["snapshots"]) == 1
     assert lines[2]["snapshots"][0]["snapshotId"] == lines[1]["snapshots"][0]["snapshotId"]
     wait_until(lambda: not machine.copies() and not machine.objects(), "the volatile copy goes with its session")
+
+
+def test_administration(script, folder, volumes, machine, prefix):
+    machine.scenario({"volumes": {"unsupported": "T:\\"}})
+    bcd = wine.windows_path(folder / "backup.xml")
+    make = ["set context persistent nowriters", "add volume S:", "create", "reset"]
+    done = script("- add volume T:", "- add volume Q:",
+                  f"set metadata {bcd}", *make[:2], "- add volume S:\\", "create", "- create",
+                  f"save variables {wine.windows_path(folder / 'set.cmd')}",
+                  "- unexpose x:", "expose %VSS_SHADOW_1% x:", "list shadows id %VSS_SHADOW_1%",
+                  "- break %VSS_SHADOW_SET%", "- break writable %VSS_SHADOW_SET%", "- mask %VSS_SHADOW_SET%",
+                  "- revert %VSS_SHADOW_1% --yes", "end backup", "delete shadows exposed X:", "reset",
+                  *make, *make, "list shadows", "delete shadows oldest S:", "delete shadows volume s:\\",
+                  "- delete shadows volume Q:", "- delete shadows id {00000000-0000-0000-0000-000000000001}",
+                  "list shadows", f"load metadata {bcd}", "- import", options=["--json"])
+    assert done.returncode == 0, done.stderr
+    lines = {a["line"]: a for a in answers(done)}
+    problems = [a["error"].get("hresultName") or a["error"]["message"] for a in lines.values() if not a["ok"]]
+    expected = ["cannot be copied", "no volume", "in the set already", "created already", "is exposed as",
+                "VSS_E_PROVIDER_VETO", "VSS_E_PROVIDER_VETO", "VSS_E_PROVIDER_VETO", "E_NOTIMPL", "no volume",
+                "VSS_E_OBJECT_NOT_FOUND", "VSS_E_NO_SNAPSHOTS_IMPORTED"]
+    assert len(problems) == len(expected) and all(e in p for e, p in zip(expected, problems)), problems
+    assert [a["deleted"] for a in lines.values() if a["ok"] and "deleted" in a] == [1, 1, 1]
+    listed = [a["snapshots"] for a in lines.values() if a["command"].startswith("list shadows")]
+    assert [len(snapshots) for snapshots in listed] == [1, 2, 0]
+    assert listed[0][0]["exposedName"].upper().startswith("X:")
+    assert f"SET \"SHADOW_ID_1={listed[0][0]['snapshotId']}\"" in (folder / "set.cmd").read_text()
+    assert not machine.copies() and "X" not in prefix.drives()
