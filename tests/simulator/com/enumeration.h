@@ -1,4 +1,4 @@
-/* IVssEnumObject over what Query found: copies, or the one provider. */
+/* IVssEnumObject over what Query found: copies, or the providers. */
 #pragma once
 #include "engine/engine.h"
 

@@ -18,9 +18,9 @@ int wmain(int argc, wchar_t **argv)
         cmocka_set_test_filter(pattern);
     cmocka_set_message_output(CM_OUTPUT_TAP);
     int failed = run_abi_tests() + run_sequence_tests() + run_async_tests() + run_writer_tests() +
-                 run_hook_tests() + run_snapshot_tests() + run_machine_tests() + run_component_tests() +
-                 run_restore_tests() + run_administration_tests() + run_slot_tests() + run_accident_tests() +
-                 run_storage_tests() + run_hardware_tests() + run_revert_tests();
+                 run_writer_state_tests() + run_hook_tests() + run_snapshot_tests() + run_machine_tests() +
+                 run_component_tests() + run_restore_tests() + run_administration_tests() + run_slot_tests() +
+                 run_accident_tests() + run_storage_tests() + run_hardware_tests() + run_revert_tests();
     if (!machine_close()) {
         fputs("the test's volumes cannot be removed\n", stderr);
         return 1;

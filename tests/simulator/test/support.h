@@ -118,6 +118,7 @@ int run_abi_tests(void);
 int run_sequence_tests(void);
 int run_async_tests(void);
 int run_writer_tests(void);
+int run_writer_state_tests(void);
 int run_hook_tests(void);
 int run_snapshot_tests(void);
 int run_machine_tests(void);
