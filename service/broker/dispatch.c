@@ -66,6 +66,7 @@ static const struct request_type {
     {PB_BODY(LIST_VOLUMES), true, false, inventory_list_volumes},
     {PB_BODY(LIST_PROVIDERS), true, false, inventory_list_providers},
     {PB_BODY(CREATE_SNAPSHOT), true, false, job_create},
+    {PB_BODY(ATTACH_SNAPSHOT), true, false, attach_begin},
     {PB_BODY(LIST_SNAPSHOTS), true, false, snapshots_list},
     {PB_BODY(DELETE_SNAPSHOTS), true, false, deletion_begin},
     {PB_BODY(EXPOSE), true, false, administration_expose},

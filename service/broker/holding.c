@@ -91,12 +91,15 @@ void holding_find(const struct connection *reader, const char *snapshot_id, stru
         hold_by_set(reader, set, holding);
     else if (session != NULL)
         hold_by_session(reader, session, holding);
+    LIST_EACH(const struct lease, lease, &broker->leases, link)
+    holding->is_read |= lease->snapshot_id != NULL && text_equal(lease->snapshot_id, snapshot_id);
 }
 
 void holding_deleted(struct broker *broker, const char *snapshot_id, const char *reason)
 {
     struct set *set = find_set(broker, snapshot_id);
     record_deleted(broker, snapshot_id, reason);
+    leases_lose_snapshot(broker, snapshot_id, reason);
     if (set == NULL || list_is_empty(&set->leases))
         return;
     leases_lose(set, reason);

@@ -32,66 +32,98 @@ static void lease_free(struct lease *lease)
     free(lease);
 }
 
-static bool fill_info(struct lease *lease, const struct job *job)
+/* Room for the names of `count` volumes, which are added one by one. */
+static bool fill_info(struct lease *lease, const char *set_id, const char *purpose, size_t count)
 {
     struct arena *arena = &lease->arena;
-    const struct connection *connection = job->request.connection;
+    const struct connection *connection = lease->connection;
     PB(LeaseInfo) *info = MESSAGE_NEW(arena, lease_info);
     if (info == NULL)
         return false;
     info->lease_id = lease->id;
-    info->set_id = arena_strdup(arena, job->set->set_id);
+    info->set_id = arena_strdup(arena, set_id);
     info->mode = PB_VALUE(LEASE_MODE, LEASE_MODE_CONNECTION);
     info->owner_sid = arena_strdup(arena, connection->caller.sid);
     info->client_name = arena_strdup(arena, connection->client_name);
-    info->purpose = arena_strdup(arena, job->wish->purpose);
+    info->purpose = arena_strdup(arena, purpose);
     info->created_ms = lease->created_unix_ms;
-    info->persistent = job->set->is_persistent;
-    info->volumes = arena_alloc(arena, job->volumes_count * sizeof *info->volumes);
+    info->volumes = arena_alloc(arena, count * sizeof *info->volumes);
     if (info->set_id == NULL || info->owner_sid == NULL || info->client_name == NULL ||
         info->purpose == NULL || info->volumes == NULL)
         return false;
-    for (size_t i = 0; i < job->volumes_count; i++) {
-        const struct job_volume *volume = &job->volumes[i];
-        info->volumes[i] =
-            arena_strdup(arena, volume->names_count > 0 ? volume->names[0] : volume->guid_path);
-        if (info->volumes[i] == NULL)
-            return false;
-        info->n_volumes++;
-    }
     lease->info = info;
     return true;
 }
 
-struct lease *lease_create(struct job *job)
+static bool add_volume(struct lease *lease, char *const *names, size_t names_count, const char *guid_path)
 {
-    struct broker *broker = job->request.broker;
+    char *name = arena_strdup(&lease->arena, names_count > 0 ? names[0] : guid_path);
+    if (name == NULL)
+        return false;
+    lease->info->volumes[lease->info->n_volumes++] = name;
+    return true;
+}
+
+/* NULL without memory. */
+static struct lease *lease_new(struct connection *connection, int64_t created_unix_ms)
+{
+    struct broker *broker = connection->broker;
     struct lease *lease = calloc(1, sizeof *lease);
     if (lease == NULL)
         return NULL;
     lease->broker = broker;
-    lease->set = set_serves_leases(job->set) ? job->set : NULL;
-    lease->record = job->set->record;
-    lease->connection = job->request.connection;
-    lease->owner = owner_share(job->owner);
-    lease->created_unix_ms = job->set->created_unix_ms;
+    lease->connection = connection;
+    lease->owner = owner_share(connection->owner);
+    lease->created_unix_ms = created_unix_ms;
     make_guid(broker, lease->id);
     make_token(broker, lease->token);
     arena_init(&lease->arena, ARENA_BYTES);
-    list_init(&lease->link);
     list_init(&lease->set_link);
     list_init(&lease->record_link);
-    list_init(&lease->connection_link);
-    if (!fill_info(lease, job)) {
+    list_append(&broker->leases, &lease->link);
+    list_append(&connection->leases, &lease->connection_link);
+    return lease;
+}
+
+struct lease *lease_create(struct job *job)
+{
+    struct set *set = job->set;
+    struct lease *lease = lease_new(job->request.connection, set->created_unix_ms);
+    if (lease == NULL)
+        return NULL;
+    bool is_filled = fill_info(lease, set->set_id, job->wish->purpose, job->volumes_count);
+    for (size_t i = 0; is_filled && i < job->volumes_count; i++) {
+        const struct job_volume *volume = &job->volumes[i];
+        is_filled = add_volume(lease, volume->names, volume->names_count, volume->guid_path);
+    }
+    if (!is_filled) {
         lease_free(lease);
         return NULL;
     }
-    list_append(&broker->leases, &lease->link);
+    lease->info->persistent = set->is_persistent;
+    lease->set = set_serves_leases(set) ? set : NULL;
+    lease->record = set->record;
     if (lease->set != NULL)
-        list_append(&lease->set->leases, &lease->set_link);
+        list_append(&set->leases, &lease->set_link);
     if (lease->record != NULL)
         list_append(&lease->record->leases, &lease->record_link);
-    list_append(&lease->connection->leases, &lease->connection_link);
+    watch_lease(lease);
+    return lease;
+}
+
+struct lease *lease_attach(struct connection *connection, const PB(Snapshot) * snapshot, const char *purpose)
+{
+    struct lease *lease = lease_new(connection, connection->broker->unix_ms);
+    if (lease == NULL)
+        return NULL;
+    lease->attached_ms = connection->broker->now_ms;
+    lease->snapshot_id = arena_strdup(&lease->arena, snapshot->snapshot_id);
+    if (lease->snapshot_id == NULL || !fill_info(lease, snapshot->set_id, purpose, 1) ||
+        !add_volume(lease, snapshot->volume_names, snapshot->n_volume_names, snapshot->volume_guid_path)) {
+        lease_free(lease);
+        return NULL;
+    }
+    lease->info->persistent = (snapshot->attributes & ATTRIBUTES_PERSISTENT) != 0;
     watch_lease(lease);
     return lease;
 }
@@ -105,7 +137,7 @@ void lease_discard(struct lease *lease)
 
 static bool is_lost(const struct lease *lease)
 {
-    return lease->set == NULL && lease->record == NULL;
+    return lease->set == NULL && lease->record == NULL && lease->snapshot_id == NULL;
 }
 
 /* What it read is told. */
@@ -136,6 +168,7 @@ static void lose(struct lease *lease, const char *reason)
     list_remove(&lease->record_link);
     lease->set = NULL;
     lease->record = NULL;
+    lease->snapshot_id = NULL;
     lease->lost_reason = arena_strdup(&lease->arena, reason);
     broker_log(lease->broker, BROKER_LOG_ERROR, "lease %s of %s lost its snapshots: %s", lease->id,
                lease->info->client_name, reason);
@@ -149,6 +182,39 @@ void leases_lose(struct set *set, const char *reason)
         lease->set = NULL;
         if (is_lost(lease)) /* persistent snapshots can be read all the same */
             lose(lease, reason);
+    }
+    for (size_t i = 0; i < set->volumes_count && !set->is_persistent; i++) {
+        if (set->volumes[i].snapshot_id != NULL)
+            leases_lose_snapshot(set->broker, set->volumes[i].snapshot_id, reason);
+    }
+}
+
+void leases_lose_snapshot(struct broker *broker, const char *snapshot_id, const char *reason)
+{
+    LIST_EACH(struct lease, lease, &broker->leases, link)
+    {
+        if (lease->snapshot_id != NULL && text_equal(lease->snapshot_id, snapshot_id))
+            lose(lease, reason);
+    }
+}
+
+static bool is_among(PB(Snapshot) *const *snapshots, size_t count, const char *snapshot_id)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (text_equal(snapshots[i]->snapshot_id, snapshot_id))
+            return true;
+    }
+    return false;
+}
+
+void leases_compare(struct broker *broker, PB(Snapshot) *const *snapshots, size_t count, uint64_t asked_ms)
+{
+    LIST_EACH(struct lease, lease, &broker->leases, link)
+    {
+        /* One that is younger than the question need not be in the answer. */
+        if (lease->snapshot_id != NULL && lease->attached_ms < asked_ms &&
+            !is_among(snapshots, count, lease->snapshot_id))
+            lose(lease, "VSS has the snapshot no more");
     }
 }
 
@@ -221,9 +287,8 @@ struct lease *lease_find(struct connection *connection, const char *id, const ch
     return lease;
 }
 
-/* NULL, or why this connection may not finish the lease so. */
-static PB(Status) *
-    check_finish(struct connection *connection, const PB(FinishBackup) * finish, struct lease **lease)
+PB(Status) *
+    lease_check_finish(struct connection *connection, const PB(FinishBackup) * finish, struct lease **lease)
 {
     struct broker *broker = connection->broker;
     PB(Status) *status = NULL;
@@ -282,9 +347,13 @@ void lease_finish(struct connection *connection, const PB(Envelope) * envelope)
 {
     const PB(FinishBackup) *wish = envelope->finish_backup;
     struct lease *lease = NULL;
-    PB(Status) *refusal = check_finish(connection, wish, &lease);
+    PB(Status) *refusal = lease_check_finish(connection, wish, &lease);
     if (refusal != NULL || lease == NULL) {
         fail_now(connection, envelope->id, refusal);
+        return;
+    }
+    if (lease->snapshot_id != NULL) {
+        attach_finish(connection, envelope);
         return;
     }
     struct record *record = lease->record;

@@ -23,9 +23,12 @@ struct lease {
     struct list record_link;
     struct list connection_link;
     struct broker *broker;
-    /* What it reads: a set, a record, or a record whose set still holds its VSS object. Neither: lost. */
+    /* What it reads: a set, a record, or a record whose set still holds its VSS object; or a snapshot that it
+     * was attached to. None: lost. */
     struct set *set;
     struct record *record;
+    char *snapshot_id;
+    uint64_t attached_ms; /* when that was known to exist */
     struct connection *connection;
     struct owner *owner;
     char id[GUID_CHARS];
@@ -45,19 +48,28 @@ struct finish {
 
 /* For a member of a held set. NULL without memory. */
 struct lease *lease_create(struct job *job);
-/* It was never given out. */
+/* For a snapshot that exists by itself, as snapshot_describe gives it. NULL without memory. */
+struct lease *lease_attach(struct connection *connection, const PB(Snapshot) * snapshot, const char *purpose);
+/* It was never given out, or its end needs nothing of VSS. */
 void lease_discard(struct lease *lease);
 /* One that this connection may use, and that has not lost its snapshots; it may have no set any more. NULL:
  * *status is why. */
 struct lease *lease_find(struct connection *connection, const char *id, const char *token,
                          PB(Status) * *status);
 bool tokens_equal(const char *one, const char *other);
+/* NULL, or why this connection may not finish the lease, which is gone if it was lost. */
+PB(Status) *
+    lease_check_finish(struct connection *connection, const PB(FinishBackup) * finish, struct lease **lease);
 void lease_finish(struct connection *connection, const PB(Envelope) * envelope);
 void leases_list(struct connection *connection, const PB(Envelope) * envelope);
 /* The connection ends. */
 void leases_abandon(struct connection *connection);
 /* The set ends, and its copies with it. */
 void leases_lose(struct set *set, const char *reason);
+/* Those that were attached to this snapshot. */
+void leases_lose_snapshot(struct broker *broker, const char *snapshot_id, const char *reason);
+/* What VSS showed of all snapshots when it was asked at that time: who is attached to another has lost it. */
+void leases_compare(struct broker *broker, PB(Snapshot) *const *snapshots, size_t count, uint64_t asked_ms);
 /* The record's snapshots are gone. */
 void leases_lose_record(struct record *record, const char *reason);
 /* The set's end answers those who wait for it. */

@@ -69,8 +69,9 @@ struct operation {
     bool shares;      /* the question under way will answer it */
     bool is_stopping; /* cancelled, or the service stops: the change under way is the last */
     bool cannot_be_stopped;
-    char *volume;     /* GUID path of the volume concerned */
-    char **providers; /* that the question has found so far */
+    char *volume;      /* GUID path of the volume concerned */
+    uint64_t asked_ms; /* when the question for snapshots was sent */
+    char **providers;  /* that the question has found so far */
     size_t providers_count;
     /* Each type's own. */
     struct deletion *deletion;
@@ -122,11 +123,14 @@ void operations_kill(struct broker *broker);
 void operations_free(struct broker *broker);
 uint32_t operations_count(const struct broker *broker); /* with a process */
 
-/* ---- The requests: snapshots.c, deletion.c, administration.c. ---- */
+/* ---- The requests: snapshots.c, deletion.c, attach.c, administration.c. ---- */
 void snapshots_list(struct connection *connection, const PB(Envelope) * envelope);
 void deletion_begin(struct connection *connection, const PB(Envelope) * envelope);
 /* For Progress. */
 void deletion_count(const struct deletion *deletion, uint32_t *done, uint32_t *total);
+void attach_begin(struct connection *connection, const PB(Envelope) * envelope);
+/* FinishBackup of an attached lease. */
+void attach_finish(struct connection *connection, const PB(Envelope) * envelope);
 void administration_expose(struct connection *connection, const PB(Envelope) * envelope);
 void administration_unexpose(struct connection *connection, const PB(Envelope) * envelope);
 void administration_break(struct connection *connection, const PB(Envelope) * envelope);

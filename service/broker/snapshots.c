@@ -46,6 +46,7 @@ void operation_fill_query(void *subject, size_t index, ProtobufCMessage *paramet
     ((PB(Query) *)parameters)->object_type = index == 0 ? OBJECT_PROVIDER : OBJECT_SNAPSHOT;
     if (index == 0)
         return;
+    operation->asked_ms = operation->request.broker->now_ms;
     LIST_EACH(struct operation, other, &operation->request.broker->operations, link)
     other->shares |= is_joined(operation, other);
 }
@@ -88,6 +89,7 @@ bool operation_query(void *subject, size_t index, const PB(CallReply) * reply)
                               operation->providers_count};
     if (finding.count > 0)
         qsort(finding.snapshots, finding.count, sizeof(*finding.snapshots), compare_age);
+    leases_compare(broker, finding.snapshots, finding.count, operation->asked_ms);
     LIST_EACH(struct operation, other, &broker->operations, link)
     {
         if (other->shares && is_joined(operation, other) && other->type->found(other, &finding))

@@ -3,7 +3,7 @@ import contextlib
 
 import pytest
 
-from harness import wire
+from harness import wine, wire
 from harness.wine import wait_until
 from test_sessions import Session, put
 
@@ -110,6 +110,26 @@ def test_expose(client, volumes, machine, prefix, pb, keeper):
         client.call(pb.Unexpose(snapshot_id=snapshot_id))
     assert error.value.status.hresult == NOT_FOUND
     assert error.value.status.method == "UnexposeSnapshot"
+
+
+def test_attach(client, new_client, volumes, machine, prefix, pb, keeper):
+    snapshot_id = keeper("S:\\")
+    device = client.call(pb.ListSnapshots(snapshot_id=snapshot_id)).snapshots[0].snapshot.device_root
+    other = new_client("reader")
+    lease = other.call(pb.AttachSnapshot(device=device, purpose="look"))
+    assert lease.volumes[0].snapshot_id == snapshot_id and lease.context == pb.CONTEXT_APP_ROLLBACK
+    assert [(m.original, m.shadow) for m in lease.map] == [("S:\\", device)]
+    assert other.call(pb.ListLeases()).leases[0].purpose == "look"
+    assert client.call(pb.DeleteSnapshots(snapshot_id=snapshot_id)).failure.reason == "SNAPSHOT_IN_USE"
+    # What lies below the device can be read, and is left when the lease ends.
+    shown = prefix.run([wine.HELPER_EXE, "wait", device + "a\\plain.txt"])
+    assert shown.returncode == 0, shown.stderr
+    assert other.finish(lease).completion == pb.COMPLETION_NOT_NEEDED
+    lease = other.call(pb.AttachSnapshot(snapshot_id=snapshot_id))
+    assert client.call(pb.DeleteSnapshots(snapshot_id=snapshot_id, force=True)).deleted[:] == [snapshot_id]
+    with pytest.raises(wire.StatusError) as error:
+        other.finish(lease)
+    assert error.value.status.reason == "SNAPSHOT_LOST"
 
 
 def test_refusals_of_vss(client, volumes, machine, pb, keeper):

@@ -4,6 +4,7 @@ target_link_libraries(broker_harness PUBLIC shadowpipe_broker shadowpipe_proto c
 foreach(name IN ITEMS
     broker_administration
     broker_components
+    broker_attach
     broker_deletion
     broker_documents
     broker_faults

@@ -67,7 +67,7 @@ static void check_deletion(const struct existing *existing, const PB(Envelope) *
 }
 
 enum {
-    REQUESTS = 8
+    REQUESTS = 9
 };
 
 /* Each kind of operation, all at once. True: all went through before the failure came. */
@@ -98,8 +98,10 @@ static bool live_through(size_t at, size_t count)
     PB(BreakSet) breaking = SHADOWPIPE__V1__BREAK_SET__INIT;
     PB(ImportSet) import = SHADOWPIPE__V1__IMPORT_SET__INIT;
     PB(RevertVolume) revert = SHADOWPIPE__V1__REVERT_VOLUME__INIT;
+    PB(AttachSnapshot) attach = SHADOWPIPE__V1__ATTACH_SNAPSHOT__INIT;
     list.volume = deletion.volume = expose.as_directory = TEXT("C:\\");
-    expose.snapshot_id = unexpose.snapshot_id = revert.snapshot_id = TEXT(SNAPSHOT_ID(03));
+    expose.snapshot_id = unexpose.snapshot_id = revert.snapshot_id = attach.snapshot_id =
+        TEXT(SNAPSHOT_ID(03));
     breaking.set_id = TEXT(SET_ID(02));
     import.document_id = client_final(client, document)->put_document_reply->document_id;
     PB(Envelope)
@@ -110,7 +112,8 @@ static bool live_through(size_t at, size_t count)
                           ENVELOPE_OF(UNEXPOSE, unexpose, &unexpose),
                           ENVELOPE_OF(BREAK_SET, break_set, &breaking),
                           ENVELOPE_OF(IMPORT_SET, import_set, &import),
-                          ENVELOPE_OF(REVERT_VOLUME, revert_volume, &revert)};
+                          ENVELOPE_OF(REVERT_VOLUME, revert_volume, &revert),
+                          ENVELOPE_OF(ATTACH_SNAPSHOT, attach_snapshot, &attach)};
     uint32_t ids[REQUESTS];
     allocations = 0;
     first_failure = at;
