@@ -205,7 +205,27 @@ static void a_transportable_set_is_imported(void **state)
     SysFreeString(document);
 }
 
-/* Two stores that name the same array are two machines on it. Here the array cannot be had. */
+/* A machine finds what is in the array that it names, and nothing else. */
+static void an_array_can_be_anywhere(void **state)
+{
+    char text[MAX_PATH + 100];
+    struct backup made;
+    (void)state;
+    snprintf(text, sizeof text, HARDWARE "hardware_array=%ls\\shared\n", machine.store);
+    scenario(text);
+    BSTR document = exported(&made);
+    assert_int_equal(files_in(L"shared", L"*.txt"), 2);
+    scenario(HARDWARE);
+    struct backup b = importer(document);
+    assert_hr(VSS_E_NO_SNAPSHOTS_IMPORTED, run_async(&b, b.object->lpVtbl->ImportSnapshots));
+    backup_release(&b);
+    scenario(text);
+    b = importer(document);
+    assert_hr(VSS_S_ASYNC_FINISHED, run_async(&b, b.object->lpVtbl->ImportSnapshots));
+    backup_release(&b);
+    SysFreeString(document);
+}
+
 static void an_array_out_of_reach_fails_the_set(void **state)
 {
     (void)state;
@@ -274,6 +294,7 @@ int run_hardware_tests(void)
         cmocka_unit_test_setup_teardown(the_hardware_comes_first, test_begin, test_end),
         cmocka_unit_test_setup_teardown(what_only_hardware_can_do, test_begin, test_end),
         cmocka_unit_test_setup_teardown(a_transportable_set_is_imported, test_begin, test_end),
+        cmocka_unit_test_setup_teardown(an_array_can_be_anywhere, test_begin, test_end),
         cmocka_unit_test_setup_teardown(an_array_out_of_reach_fails_the_set, test_begin, test_end),
         cmocka_unit_test_setup_teardown(a_broken_set_is_forgotten, test_begin, test_end),
         cmocka_unit_test_setup_teardown(breaking_can_be_watched, test_begin, test_end),
