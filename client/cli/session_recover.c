@@ -5,6 +5,10 @@
 #include "client/cli/shell.h"
 #include "client/lib/error.h"
 
+enum {
+    HRESULT_NOT_FOUND = 0x80042308u /* VSS_E_OBJECT_NOT_FOUND */
+};
+
 /* VSS_RECOVERY_OPTIONS of RecoverSet. */
 static const struct word_value resync_flags[] = {{"revert_originalsig", 0x100}, {"novolcheck", 0x200}};
 
@@ -44,6 +48,7 @@ bool shell_import(struct shell *shell, char **words, size_t count, struct sp_err
 
 /* ---- revert ---- */
 
+/* A revert that has ended already is not found any more. */
 static bool wait_for_revert(struct shell *shell, const struct object *object, const char *volume,
                             struct sp_error **error)
 {
@@ -52,7 +57,15 @@ static bool wait_for_revert(struct shell *shell, const struct object *object, co
     query.volume = (char *)volume;
     call.method_case = PB_METHOD(QUERY_REVERT_STATUS);
     call.query_revert_status = &query;
-    return object_do(shell, object, &call, error);
+    struct message *reply = object_call_raw(shell, object, &call, error);
+    if (!reply)
+        return false;
+    const PB(CallReply) *answer = reply->envelope->call_reply;
+    struct sp_error *failure = answer->hresult == HRESULT_NOT_FOUND ? NULL : call_failure(&call, answer);
+    message_free(reply);
+    if (failure)
+        error_give(error, failure);
+    return !failure;
 }
 
 static bool revert(struct shell *shell, const struct object *object, const char *id, bool force,

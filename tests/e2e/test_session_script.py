@@ -160,3 +160,27 @@ def test_administration(script, folder, volumes, machine, prefix):
     assert listed[0][0]["exposedName"].upper().startswith("X:")
     assert f"SET \"SHADOW_ID_1={listed[0][0]['snapshotId']}\"" in (folder / "set.cmd").read_text()
     assert not machine.copies() and "X" not in prefix.drives()
+
+
+@pytest.mark.parametrize("revert_ms", [0, 500])
+def test_revert(script, volumes, machine, revert_ms):
+    machine.scenario({"machine": {"server": 1, "revert_ms": revert_ms}})
+    done = script("set context clientaccessible", "add volume S:", "create",
+                  r'exec cmd /c "echo changed> S:\a\plain.txt"', "- revert %VSS_SHADOW_1%",
+                  "revert %VSS_SHADOW_1% --yes", "delete shadows all")
+    assert done.returncode == 0 and "cannot be undone" in done.stderr
+    assert (volumes["S"] / "a" / "plain.txt").read_text() == "plain on S\n"
+
+
+def test_transportable_copies(script, folder, volumes, machine):
+    machine.scenario({"machine": {"hardware_provider": 1}})
+    bcd = wine.windows_path(folder / "transport.xml")
+    made = script("set context persistent", "set option transportable", f"set metadata {bcd}",
+                  "add volume S: alias Moved", "create", "end backup", "list shadows")
+    assert made.returncode == 0, made.stderr
+    assert "0 shadow copies." in made.stdout and "import" in made.stdout
+    done = script("set context persistent", f"load metadata {bcd}", "import", "list shadows id %Moved%",
+                  "break writable %VSS_SHADOW_SET%", "list shadows", options=["--json"])
+    assert done.returncode == 0, done.stderr
+    lines = answers(done)
+    assert len(lines[3]["snapshots"]) == 1 and not lines[5]["snapshots"]
