@@ -63,16 +63,6 @@ static PB(WriterStatus) writer_to_message(const struct sp_writer *writer)
     return status;
 }
 
-static PB(Phase) phase_value(const char *name)
-{
-    struct text full = {0};
-    text_format(&full, "PHASE_%s", name);
-    const ProtobufCEnumValue *value =
-        protobuf_c_enum_descriptor_get_value_by_name(&shadowpipe__v1__phase__descriptor, text_string(&full));
-    text_free(&full);
-    return value ? (PB(Phase))value->value : PB_PHASE(UNSPECIFIED);
-}
-
 void error_to_json(struct text *json, const struct sp_error *error)
 {
     PB(Status) status = SHADOWPIPE__V1__STATUS__INIT;
@@ -83,7 +73,7 @@ void error_to_json(struct text *json, const struct sp_error *error)
     status.hresult = error->hresult;
     status.hresult_name = (char *)error->hresult_name;
     status.method = (char *)error->method;
-    status.phase = phase_value(error->phase);
+    status.phase = phase_by_name(error->phase);
     status.volume = (char *)error->volume;
     status.provider = (char *)error->provider;
     status.limit_name = (char *)error->limit_name;

@@ -50,6 +50,7 @@ bool message_is_streamed(const PB(Envelope) * envelope)
     switch (envelope->body_case) {
     case PB_BODY(PROGRESS):
     case PB_BODY(WRITER):
+    case PB_BODY(SELECTED_COMPONENT):
     case PB_BODY(LEASE_EVENT):
     case PB_BODY(WATCH_EVENT):
         return true;

@@ -239,6 +239,15 @@ const char *phase_name(PB(Phase) phase)
     return name_without_prefix(&shadowpipe__v1__phase__descriptor, (int)phase, "PHASE_");
 }
 
+PB(Phase) phase_by_name(const char *name)
+{
+    char full[64];
+    (void)snprintf(full, sizeof full, "PHASE_%s", name);
+    const ProtobufCEnumValue *value =
+        protobuf_c_enum_descriptor_get_value_by_name(&shadowpipe__v1__phase__descriptor, full);
+    return value ? (PB(Phase))value->value : PB_PHASE(UNSPECIFIED);
+}
+
 const char *waiting_for_name(PB(WaitingFor) waiting_for)
 {
     if (waiting_for == PB_VALUE(WAITING_FOR, WAITING_FOR_NOTHING))

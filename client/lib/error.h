@@ -29,6 +29,8 @@ bool writer_convert(struct arena *arena, const PB(WriterStatus) * status, struct
 /* The name of an enum value without the prefix, "" for 0 and for unknown ones: phase_name(PHASE_HELD) =
  * "HELD". */
 const char *phase_name(PB(Phase) phase);
+/* The other way; PHASE_UNSPECIFIED where there is none. */
+PB(Phase) phase_by_name(const char *name);
 const char *waiting_for_name(PB(WaitingFor) waiting_for);
 
 /* "" for NULL. */

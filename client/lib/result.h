@@ -12,6 +12,9 @@ struct result {
         struct sp_writers writers;
         struct sp_providers providers;
         struct sp_document document;
+        struct sp_finished finished;
+        struct sp_stored_snapshots stored;
+        struct sp_deleted deleted;
     } u; /* first: the ..._free functions get a pointer to it */
     struct message *reply;
     struct arena arena;
@@ -28,5 +31,16 @@ void *result_fail(struct result *result, struct sp_error **error);
 void *result_array(struct result *result, size_t count, size_t size);
 /* NULL without memory. */
 const struct sp_writer *result_writers(struct result *result, PB(WriterStatus) * *from, size_t count);
+const struct sp_document_info *result_documents(struct result *result, PB(DocumentInfo) * *from,
+                                                size_t count);
+/* It points into the message. */
+struct sp_volume_snapshot result_volume_snapshot(const PB(Snapshot) * from);
+
+/* For message_options: gives Progress to a caller of the library, who may not want it. */
+struct progress_forward {
+    void (*on_progress)(void *context, const struct sp_progress *progress);
+    void *context;
+};
+void progress_forward(void *forward, const PB(Envelope) * envelope);
 
 #endif

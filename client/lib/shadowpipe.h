@@ -27,8 +27,8 @@
  *     with its own call. Callbacks run on the thread that waits for the call, never on another.
  *     sp_close and the ..._free functions need the object for themselves.
  *
- * Link with libshadowpipe_client.a (and advapi32, bcrypt), or define SHADOWPIPE_DLL and link with shadowpipe.dll.
- * The DLL and this header belong together: compare sp_version() with SP_VERSION. */
+ * Link with libshadowpipe_client.a (and advapi32, bcrypt), or define SHADOWPIPE_DLL and link with
+ * shadowpipe.dll. The DLL and this header belong together: compare sp_version() with SP_VERSION. */
 #ifndef SHADOWPIPE_H
 #define SHADOWPIPE_H
 
@@ -219,6 +219,45 @@ struct sp_progress {
     uint32_t phase_elapsed_ms;
     uint32_t attempt;   /* 1 = the first */
     const char *writer; /* that is waited for, where known */
+    uint32_t done;      /* sp_delete_snapshots: how many are gone, */
+    uint32_t total;     /* of how many; 0 = not known */
+};
+
+enum sp_backup_type {          /* VSS_BACKUP_TYPE */
+    SP_BACKUP_UNSPECIFIED = 0, /* = COPY */
+    SP_BACKUP_FULL = 1,        /* this and the next ones may let writers truncate their logs */
+    SP_BACKUP_INCREMENTAL = 2,
+    SP_BACKUP_DIFFERENTIAL = 3,
+    SP_BACKUP_LOG = 4,
+    SP_BACKUP_COPY = 5,
+    SP_BACKUP_OTHER = 6
+};
+
+enum sp_context {                            /* the VSS_SNAPSHOT_CONTEXT */
+    SP_CONTEXT_UNSPECIFIED = 0,              /* = BACKUP, or FILE_SHARE_BACKUP with without_writers */
+    SP_CONTEXT_BACKUP = 1,                   /* with writers */
+    SP_CONTEXT_FILE_SHARE_BACKUP = 2,        /* no writers */
+    SP_CONTEXT_NAS_ROLLBACK = 3,             /* no writers; this and the next ones outlive the lease */
+    SP_CONTEXT_APP_ROLLBACK = 4,             /* with writers */
+    SP_CONTEXT_CLIENT_ACCESSIBLE = 5,        /* no writers */
+    SP_CONTEXT_CLIENT_ACCESSIBLE_WRITERS = 6 /* with writers */
+};
+
+/* One component of a writer. VSS's rules of selectability hold: what belongs to it, and what it depends on,
+ * joins by itself. */
+struct sp_component_selection {
+    const char *writer;       /* name, class id or instance id */
+    uint32_t type;            /* VSS_COMPONENT_TYPE: 1 database, 2 file group; 0 = whichever has this name */
+    const char *logical_path; /* may be absent */
+    const char *name;
+    const char *previous_stamp; /* of the backup that this one builds on */
+    const char *options;        /* for the writer */
+};
+
+/* Shortens one of the service's limits of time. */
+struct sp_phase_timeout {
+    const char *phase; /* as in sp_progress: "GATHERING", "PREPARING", "CREATING", "COMPLETING", … */
+    uint32_t timeout_ms;
 };
 
 struct sp_snapshot_request {
@@ -238,7 +277,28 @@ struct sp_snapshot_request {
     size_t writers_excluded_count;
     const char *const *writers_tolerated;
     size_t writers_tolerated_count;
-    bool without_writers;      /* no application is asked: the copy is as after a power cut */
+    bool without_writers; /* no application is asked: the copy is as after a power cut */
+    enum sp_context vss_context;
+    uint32_t attributes; /* further VSS_VOLUME_SNAPSHOT_ATTRIBUTES bits */
+    uint64_t keep_ms;    /* persistent contexts: the service deletes it after that; 0 = never */
+    /* A type other than COPY needs components, or allow_without_components. */
+    enum sp_backup_type backup_type;
+    bool allow_without_components;
+    bool bootable;      /* the bootable system state is backed up */
+    bool partial_files; /* the program can back up parts of files */
+    /* At most 4096; none = the backup is not by component. Volumes that they need join with
+     * add_needed_volumes, else they fail the job. */
+    const struct sp_component_selection *components;
+    size_t components_count;
+    bool add_needed_volumes;
+    bool with_documents; /* for sp_read_document; always on with components */
+    /* Ids of providers, tried in this order; none = VSS chooses; at most 16. */
+    const char *const *providers;
+    size_t providers_count;
+    bool retry_without_failed;   /* a second attempt without the tolerated writers that failed */
+    uint32_t complete_within_ms; /* a COPY: BackupComplete at the latest; 0 = as the service has it */
+    const struct sp_phase_timeout *phase_timeouts; /* at most 32 */
+    size_t phase_timeouts_count;
     bool include_mounted;      /* also the volumes that are mounted below */
     bool skip_unsupported;     /* leave out volumes that cannot be copied; they are then in `uncovered` */
     uint32_t queue_timeout_ms; /* for the wait in the queue alone; 0 = only timeout_ms counts */
@@ -278,6 +338,33 @@ struct sp_uncovered {
     const char *reason;
 };
 
+enum sp_document_kind {
+    SP_DOCUMENT_BACKUP_COMPONENTS = 1, /* the Backup Components Document */
+    SP_DOCUMENT_WRITER_METADATA = 2    /* the Writer Metadata Document of one writer */
+};
+
+struct sp_document_info {
+    enum sp_document_kind kind;
+    const char *writer_instance_id; /* of a Writer Metadata Document */
+    uint64_t size_bytes;
+};
+
+/* Where copies of a volume are kept (VSS_DIFF_AREA_PROP). */
+struct sp_diff_area {
+    const char *diff_volume;
+    uint64_t maximum_bytes; /* UINT64_MAX = no limit */
+    uint64_t allocated_bytes;
+    uint64_t used_bytes;
+};
+
+struct sp_storage {
+    const char *volume_guid_path;
+    uint32_t snapshots;     /* of this volume, that exist */
+    uint32_t max_snapshots; /* that VSS allows in this context; 0 = not known */
+    const struct sp_diff_area *diff_areas;
+    size_t diff_areas_count;
+};
+
 struct sp_snapshot {
     const char *lease_id; /* the right to read it */
     const char *token;    /* a secret that goes with lease_id */
@@ -296,6 +383,13 @@ struct sp_snapshot {
     size_t writers_count;
     const char *const *warnings;
     size_t warnings_count;
+    enum sp_context vss_context;
+    const struct sp_document_info *documents; /* what sp_read_document gives: with_documents, or components */
+    size_t documents_count;
+    const struct sp_storage
+        *storage; /* room for the copies: of sp_check_snapshot, and where it was looked at */
+    size_t storage_count;
+    uint32_t components_count; /* how many sp_list_components tells */
 };
 
 /* Takes one snapshot of all the volumes at the same moment and returns when it can be read. It lives until
@@ -306,12 +400,239 @@ SP_API struct sp_snapshot *sp_create_snapshot(struct sp_client *client,
                                               struct sp_error **error);
 SP_API void sp_snapshot_free(struct sp_snapshot *snapshot);
 
+/* Checks all that can be checked before a freeze: volumes, writers, components, room. No writer is frozen and
+ * nothing is copied. The result says what sp_create_snapshot would give, without lease and devices; that it
+ * would fail is an error, the same one. Free it with sp_snapshot_free. */
+SP_API struct sp_snapshot *sp_check_snapshot(struct sp_client *client,
+                                             const struct sp_snapshot_request *request,
+                                             struct sp_error **error);
+
+struct sp_attach_request {
+    /* One of the two: */
+    const char *snapshot_id;
+    const char *device;       /* with or without a trailing backslash */
+    const char *purpose;      /* for people; at most 256 bytes */
+    uint32_t timeout_ms;      /* 0 = the service's default */
+    struct sp_cancel *cancel; /* may be NULL */
+};
+
+/* A lease of a snapshot that exists already, whoever made it. sp_finish ends the reading; the snapshot stays.
+ */
+SP_API struct sp_snapshot *sp_attach_snapshot(struct sp_client *client,
+                                              const struct sp_attach_request *request,
+                                              struct sp_error **error);
+
 /* Ends the reading. `succeeded` false tells the writers nothing of a backup. The snapshot goes when its last
  * reader has finished. `token` may be NULL on the connection that made it; timeout_ms 0 = the service's
  * default; `cancel` may be NULL. False: the writers did not take the end of the backup well, or the lease was
  * gone; the snapshot is then gone too. */
 SP_API bool sp_finish(struct sp_client *client, const char *lease_id, const char *token, bool succeeded,
                       uint32_t timeout_ms, struct sp_cancel *cancel, struct sp_error **error);
+
+/* How one component went, where it differs from the whole. */
+struct sp_component_outcome {
+    const char *writer_instance_id;
+    const char *logical_path;
+    const char *name;
+    bool succeeded;
+};
+
+struct sp_finish_request {
+    const char *lease_id;
+    const char *token;
+    bool succeeded;
+    const struct sp_component_outcome *components; /* at most 4096; of the others `succeeded` counts */
+    size_t components_count;
+    bool with_documents; /* the completed documents can be read for a minute, with the same lease and token */
+    uint32_t timeout_ms; /* 0 = the service's default */
+    struct sp_cancel *cancel; /* may be NULL */
+};
+
+enum sp_completion {
+    SP_COMPLETION_UNKNOWN = 0,
+    SP_COMPLETION_COMPLETED = 1, /* BackupComplete was called and the writers were asked */
+    SP_COMPLETION_ABORTED = 2,   /* AbortBackup */
+    SP_COMPLETION_PENDING = 3,   /* others still read; it follows */
+    SP_COMPLETION_NOT_NEEDED = 4 /* no writers in this context */
+};
+
+struct sp_finished {
+    enum sp_completion completion;
+    const struct sp_writer *writers; /* after the completion */
+    size_t writers_count;
+    const char *const *warnings;
+    size_t warnings_count;
+    const struct sp_document_info *documents; /* with_documents */
+    size_t documents_count;
+};
+
+/* sp_finish with all that there is to say, and to hear. NULL where sp_finish gives false. Free it with
+ * sp_finished_free. */
+SP_API struct sp_finished *sp_finish_backup(struct sp_client *client, const struct sp_finish_request *request,
+                                            struct sp_error **error);
+SP_API void sp_finished_free(struct sp_finished *finished); /* NULL is allowed */
+
+enum sp_file_role {
+    SP_FILE_GROUP = 1,
+    SP_FILE_DATABASE = 2,
+    SP_FILE_LOG = 3,
+    SP_FILE_EXCLUDED = 4 /* by the writer: not to be backed up */
+};
+
+/* Files to copy: those that match `filespec` ("*" and "?") in `shadow_path`, and below it if `recursive`. */
+struct sp_files {
+    const char *path;        /* the original directory, variables expanded, without trailing backslash */
+    const char *shadow_path; /* where it, or alternate_path, is in the snapshot; "" = on no volume of it */
+    const char *filespec;
+    bool recursive;
+    const char *alternate_path; /* the writer keeps them here for the backup; `path` is where they belong */
+    uint32_t backup_type_mask;  /* VSS_FILE_SPEC_BACKUP_TYPE */
+    enum sp_file_role role;
+};
+
+struct sp_component {
+    const char *writer_id;
+    const char *writer_instance_id;
+    const char *writer_name;
+    uint32_t type; /* VSS_COMPONENT_TYPE */
+    const char *logical_path;
+    const char *name;
+    bool implied; /* it was not named in the request */
+    /* From the Backup Components Document; "" where the component is part of the one above it. */
+    const char *backup_stamp; /* for previous_stamp of the next backup */
+    const char *previous_stamp;
+    const char *backup_metadata;
+    const char *failure; /* what the writer says against it; "" = nothing */
+    const struct sp_files *files;
+    size_t files_count;
+    const char *left_out; /* what did not fit, in words; "" = all is here */
+};
+
+/* Tells every component of the snapshot, one call of `on_component` each; *component lives until it returns.
+ */
+SP_API bool sp_list_components(struct sp_client *client, const char *lease_id, const char *token,
+                               void (*on_component)(void *context, const struct sp_component *component),
+                               void *context, uint32_t timeout_ms, struct sp_cancel *cancel,
+                               struct sp_error **error);
+
+/* ------------------------------------------------------------------------------------------------
+ * Snapshots that exist. timeout_ms 0 = the service's default; cancel and on_progress may be NULL.
+ * ------------------------------------------------------------------------------------------------ */
+
+enum sp_origin {
+    SP_ORIGIN_NOT_SAID = 0,
+    SP_ORIGIN_OURS = 1,
+    SP_ORIGIN_FOREIGN = 2, /* made on this machine by another program */
+    SP_ORIGIN_UNKNOWN = 3  /* made on another machine, or by a provider that is gone */
+};
+
+struct sp_stored_snapshot {
+    struct sp_volume_snapshot snapshot; /* its device is "" where the caller may not know it */
+    const char *set_id;
+    int64_t created_ms;
+    uint32_t attributes; /* VSS_VOLUME_SNAPSHOT_ATTRIBUTES */
+    const char *originating_machine;
+    const char *service_machine;
+    const char *exposed_name; /* drive letter, folder or share; "" = not exposed */
+    const char *exposed_path; /* what of it is shared */
+    enum sp_origin origin;
+    const char *owner_sid; /* SP_ORIGIN_OURS only, like what follows */
+    const char *purpose;
+    const char *lease_id; /* that reads it, "" = none */
+};
+
+struct sp_stored_snapshots {
+    const struct sp_stored_snapshot *snapshots; /* the oldest first */
+    size_t snapshots_count;
+};
+
+/* All that are given have to match; none: every snapshot of the machine. */
+struct sp_snapshot_filter {
+    const char *snapshot_id;
+    const char *set_id;
+    const char *volume; /* any name form */
+    uint64_t min_age_ms;
+    const char *owner_sid;
+    const char *purpose; /* the whole of it */
+};
+
+/* `filter` may be NULL. Free the result with sp_stored_snapshots_free. */
+SP_API struct sp_stored_snapshots *sp_list_snapshots(struct sp_client *client,
+                                                     const struct sp_snapshot_filter *filter,
+                                                     uint32_t timeout_ms, struct sp_error **error);
+SP_API void sp_stored_snapshots_free(struct sp_stored_snapshots *snapshots); /* NULL is allowed */
+
+struct sp_delete_request {
+    /* One of the four says what: */
+    const char *snapshot_id;
+    const char *set_id;
+    const char *volume; /* all of this volume, or with `oldest` its oldest one */
+    bool all_mine;
+    bool oldest;
+    bool dry_run; /* only say what would go */
+    bool force;   /* also what is being read */
+    uint32_t timeout_ms;
+    void (*on_progress)(void *context, const struct sp_progress *progress);
+    void *context;
+    struct sp_cancel *cancel;
+};
+
+struct sp_deleted {
+    const char *const *deleted; /* ids of snapshots */
+    size_t deleted_count;
+    const char *const *left;
+    size_t left_count;
+    const struct sp_error *failure; /* why some are left; NULL = none is, or no reason was given */
+};
+
+/* They go one by one, the oldest first. Some that are left are no failure of the call: look at left_count.
+ * Free the result with sp_deleted_free. */
+SP_API struct sp_deleted *sp_delete_snapshots(struct sp_client *client,
+                                              const struct sp_delete_request *request,
+                                              struct sp_error **error);
+SP_API void sp_deleted_free(struct sp_deleted *deleted); /* NULL is allowed */
+
+struct sp_expose_request {
+    const char *snapshot_id;
+    /* One of the three says how: */
+    const char *as_drive;     /* "X:" */
+    const char *as_directory; /* an empty folder */
+    const char *as_share;     /* the share's name */
+    const char *sub_path;     /* with as_share: the folder that is shared; absent = the root */
+    uint32_t timeout_ms;
+    struct sp_cancel *cancel;
+};
+
+/* For persistent snapshots; all on the machine see it. Gives the name it has now, to be freed with
+ * sp_string_free. */
+SP_API char *sp_expose_snapshot(struct sp_client *client, const struct sp_expose_request *request,
+                                struct sp_error **error);
+SP_API bool sp_unexpose_snapshot(struct sp_client *client, const char *snapshot_id, uint32_t timeout_ms,
+                                 struct sp_error **error);
+
+/* Makes the copies of a set volumes of their own; hardware providers only. `flags` is VSS_HARDWARE_OPTIONS.
+ */
+SP_API bool sp_break_set(struct sp_client *client, const char *set_id, uint32_t flags, uint32_t timeout_ms,
+                         struct sp_error **error);
+
+/* Brings in a transportable set, by the id of its Backup Components Document (sp_put_document). Origin,
+ * owner, purpose and lease are not said. Free the result with sp_stored_snapshots_free. */
+SP_API struct sp_stored_snapshots *sp_import_set(struct sp_client *client, const char *document_id,
+                                                 uint32_t timeout_ms, struct sp_error **error);
+
+struct sp_revert_request {
+    const char *snapshot_id;
+    bool force_dismount; /* also when files of the volume are open */
+    uint32_t timeout_ms;
+    void (*on_progress)(void *context, const struct sp_progress *progress);
+    void *context;
+    struct sp_cancel *cancel; /* of no effect once it runs */
+};
+
+/* Puts a volume back to what the snapshot holds: what was written since is gone. Gives the volume's GUID
+ * path, to be freed with sp_string_free. */
+SP_API char *sp_revert_volume(struct sp_client *client, const struct sp_revert_request *request,
+                              struct sp_error **error);
 
 /* ------------------------------------------------------------------------------------------------
  * What there is. timeout_ms 0 = the service's default. Answers may be a few seconds old (age_ms).
@@ -370,11 +691,6 @@ SP_API void sp_providers_free(struct sp_providers *providers);
  * Documents of VSS, in XML as UTF-8: what a backup keeps beside its data, and what a restore needs.
  * ------------------------------------------------------------------------------------------------ */
 
-enum sp_document_kind {
-    SP_DOCUMENT_BACKUP_COMPONENTS = 1, /* the Backup Components Document */
-    SP_DOCUMENT_WRITER_METADATA = 2    /* the Writer Metadata Document of one writer */
-};
-
 struct sp_document_request {
     /* Whose: that of a snapshot (lease_id, and token as in sp_finish), or that of a step session. */
     const char *lease_id;
@@ -428,9 +744,9 @@ struct sp_call_options {
     /* 0 = the service's default; SP_FOREVER = none, for Watch and WatchLease, which go on until they are
      * cancelled. */
     uint32_t timeout_ms;
-    /* Gets the Envelopes that come before the final one (Progress, Writer, LeaseEvent, WatchEvent,
-     * DocumentChunk), in order. Of several Progress in a row that wait to be delivered only the last is.
-     * May be NULL. The bytes live until the callback returns. */
+    /* Gets the Envelopes that come before the final one (Progress, Writer, SelectedComponent, LeaseEvent,
+     * WatchEvent, DocumentChunk), in order. Of several Progress in a row that wait to be delivered only the
+     * last is. May be NULL. The bytes live until the callback returns. */
     void (*on_frame)(void *context, const uint8_t *envelope, size_t size);
     void *context;
     struct sp_cancel *cancel; /* may be NULL */
