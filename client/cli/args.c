@@ -25,7 +25,7 @@ static bool store_choice(struct parser *parser, const struct option *option, con
 {
     for (const struct choice *choice = option->choices; choice->word; choice++) {
         if (strcmp(choice->word, value) == 0) {
-            *place = choice->value;
+            *place |= choice->value; /* 0 before, unless they are bits */
             return true;
         }
     }
@@ -44,7 +44,7 @@ static bool store_choice(struct parser *parser, const struct option *option, con
 
 static bool store_value(struct parser *parser, const struct option *option, const char *value)
 {
-    static const char not_a_time[] = "write a time such as 30s, 5m or 1h30m";
+    static const char not_a_time[] = "write a time such as 30s, 5m, 1h30m or 7d";
     char *base = (char *)parser->arguments;
     void *place = base + option->offset;
     void *parsed = base + option->parsed;
@@ -69,7 +69,16 @@ static bool store_value(struct parser *parser, const struct option *option, cons
             return true;
         return refuse_value(parser, option, value, not_a_time);
     case KIND_CHOICE:
+    case KIND_BITS:
         return store_choice(parser, option, value, parsed);
+    case KIND_LONG:
+        if (long_duration_parse(value, parsed) && *(uint64_t *)parsed > 0)
+            return true;
+        return refuse_value(parser, option, value, not_a_time);
+    case KIND_GUID:
+        return guid_parse(value, parsed) ||
+               refuse_value(parser, option, value,
+                            "write an id such as 3808876b-c176-4e48-b7ae-04046e6cc752");
     case KIND_HOLD:
         *(const char **)place = value;
         return duration_parse(value, parsed) || refuse_value(parser, option, value, not_a_time);
@@ -85,7 +94,8 @@ static bool store_value(struct parser *parser, const struct option *option, cons
 static bool take_option(struct parser *parser, const struct option *option, const char *value)
 {
     size_t index = (size_t)(option - options);
-    if (parser->given[index] && option->kind != KIND_LIST && option->kind != KIND_FLAG) {
+    bool repeatable = option->kind == KIND_LIST || option->kind == KIND_FLAG || option->kind == KIND_BITS;
+    if (parser->given[index] && !repeatable) {
         text_format(parser->problem, "--%s is given twice.", option->name);
         return false;
     }

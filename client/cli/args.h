@@ -13,7 +13,8 @@
 #include "client/cli/values.h"
 
 enum {
-    LIST_MAX = 64
+    LIST_MAX = 64,
+    GUID_TEXT_CHARS = 37
 };
 
 struct string_list {
@@ -30,7 +31,16 @@ enum command_id {
     COMMAND_SNAPSHOT,
     COMMAND_RUN,
     COMMAND_WATCH,
-    COMMAND_SESSION
+    COMMAND_SESSION,
+    COMMAND_CHECK,
+    COMMAND_ATTACH,
+    COMMAND_LIST,
+    COMMAND_DELETE,
+    COMMAND_EXPOSE,
+    COMMAND_UNEXPOSE,
+    COMMAND_BREAK,
+    COMMAND_IMPORT,
+    COMMAND_REVERT
 };
 
 struct arguments {
@@ -48,7 +58,7 @@ struct arguments {
     bool refresh;
     bool components;
     const char *writer;
-    /* snapshot, run */
+    /* snapshot, run, check; some of it attach */
     struct string_list volumes;
     struct string_list paths;
     const char *name;
@@ -59,9 +69,27 @@ struct arguments {
     bool include_mounted;
     bool no_writers;
     uint32_t queue_timeout_ms;
+    uint32_t backup_type;
+    bool without_components; /* --allow-without-components */
+    bool bootable;
+    bool partial_files;
+    struct string_list selected; /* --component */
+    struct string_list stamps;   /* --previous-stamp */
+    bool add_needed_volumes;
+    struct string_list providers;
+    uint32_t context;
+    bool persistent;
+    uint32_t attributes;
+    uint64_t keep_ms;
+    bool retry_without_failed;
+    uint32_t complete_within_ms;
+    struct string_list phase_timeouts;
+    const char *save_documents;
+    const char *manifest;
     struct string_list as;
     struct string_list mounts;
-    /* snapshot */
+    const char *attach; /* of run: an id or a device */
+    /* snapshot, attach */
     const char *hold;
     uint32_t hold_ms;
     /* run */
@@ -69,6 +97,23 @@ struct arguments {
     struct code_list ok;
     const char *warn_codes;
     struct code_list warn;
+    /* list, delete, expose, unexpose, break, import, revert; `volumes` has at most one there */
+    const char *snapshot;         /* an id in any form; of attach also a device */
+    char set_id[GUID_TEXT_CHARS]; /* "" = not given */
+    uint64_t older_than_ms;
+    const char *owner;
+    const char *purpose;
+    bool oldest;
+    bool all_mine;
+    bool dry_run;
+    bool force;
+    bool yes;
+    const char *directory;
+    const char *share;
+    const char *sub_path;
+    uint32_t break_flags;
+    const char *document;
+    bool force_dismount;
     /* session */
     const char *script;
     const char *log;
@@ -84,7 +129,7 @@ bool args_parse(size_t argc, char **argv, struct arguments *arguments, struct te
 void args_help(enum command_id command, struct text *text);
 const char *args_command_name(enum command_id command);
 
-/* "VOLUME=TARGET" of --as and --mount, split at its last '='. A --mount without a volume gives an empty one.
+/* "VOLUME=TARGET" of --as and --mount, split at its last '='. Without a volume it gives an empty one.
  * False without memory: both are then NULL, else they are the caller's to free. */
 bool args_split_target(const char *value, bool is_mount, char **volume, char **target);
 

@@ -3,6 +3,13 @@
 #include <string.h>
 
 #include "client/cli/options.h"
+#include "client/cli/request.h"
+
+static bool is_letter(const char *target)
+{
+    bool letter = (target[0] >= 'A' && target[0] <= 'Z') || (target[0] >= 'a' && target[0] <= 'z');
+    return letter && (!target[1] || strcmp(target + 1, ":") == 0);
+}
 
 static bool check_targets(const struct string_list *list, bool is_mount, struct text *problem)
 {
@@ -13,15 +20,13 @@ static bool check_targets(const struct string_list *list, bool is_mount, struct 
             text_add(problem, "There is not enough memory.");
             return false;
         }
-        bool letter = (target[0] >= 'A' && target[0] <= 'Z') || (target[0] >= 'a' && target[0] <= 'z');
         bool right = is_mount ? *target && target[strlen(target) - 1] != '='
-                              : *volume && (strcmp(target, "*") == 0 ||
-                                            (letter && (!target[1] || strcmp(target + 1, ":") == 0)));
+                              : list->items[i][0] != '=' && (strcmp(target, "*") == 0 || is_letter(target));
         free(volume);
         free(target);
         if (!right) {
             text_format(problem, "--%s does not take \"%s\": %s.", is_mount ? "mount" : "as", list->items[i],
-                        is_mount ? "write DIR or VOLUME=DIR" : "write VOLUME=X: or VOLUME=*");
+                        is_mount ? "write DIR or VOLUME=DIR" : "write X:, VOLUME=X: or VOLUME=*");
             return false;
         }
     }
@@ -36,21 +41,154 @@ bool check_status(const struct arguments *arguments, struct text *problem)
     return false;
 }
 
-bool check_job(const struct arguments *arguments, struct text *problem)
+/* False, with the sentence. */
+static bool refuse(struct text *problem, const char *sentence)
 {
+    text_add(problem, sentence);
+    return false;
+}
+
+static bool is_persistent(PB(Context) context)
+{
+    return context == PB_VALUE(CONTEXT, CONTEXT_NAS_ROLLBACK) ||
+           context == PB_VALUE(CONTEXT, CONTEXT_APP_ROLLBACK) ||
+           context == PB_VALUE(CONTEXT, CONTEXT_CLIENT_ACCESSIBLE) ||
+           context == PB_VALUE(CONTEXT, CONTEXT_CLIENT_ACCESSIBLE_WRITERS);
+}
+
+static bool asks_writers(PB(Context) context)
+{
+    return context == PB_VALUE(CONTEXT, CONTEXT_UNSPECIFIED) ||
+           context == PB_VALUE(CONTEXT, CONTEXT_BACKUP) ||
+           context == PB_VALUE(CONTEXT, CONTEXT_APP_ROLLBACK) ||
+           context == PB_VALUE(CONTEXT, CONTEXT_CLIENT_ACCESSIBLE_WRITERS);
+}
+
+static bool check_contexts(const struct arguments *arguments, struct text *problem)
+{
+    PB(Context) context = request_context(arguments);
+    if (arguments->context && (arguments->persistent || arguments->no_writers))
+        return refuse(problem, "--context says by itself what --persistent and --no-writers would say.");
+    if (arguments->keep_ms && !is_persistent(context))
+        return refuse(problem,
+                      "--keep is for snapshots that stay: add --persistent, or a persistent --context.");
+    if (asks_writers(context))
+        return true;
+    if (arguments->required.count + arguments->excluded.count + arguments->tolerated.count > 0)
+        return refuse(
+            problem, "--require, --exclude-writer and --tolerate do not go with --no-writers, or a --context "
+                     "without writers.");
+    if (arguments->selected.count > 0)
+        return refuse(problem, "--component does not go with --no-writers, or a --context without writers.");
+    return true;
+}
+
+static bool check_request(const struct arguments *arguments, struct text *problem)
+{
+    struct arena arena;
     if (arguments->volumes.count + arguments->paths.count == 0) {
         text_format(problem, "\"%s\" needs a volume: -v C:, or a path: --path C:\\Data.",
                     args_command_name(arguments->command));
         return false;
     }
-    if (arguments->no_writers &&
-        arguments->required.count + arguments->excluded.count + arguments->tolerated.count > 0) {
-        text_add(problem, "--no-writers does not go with --require, --exclude-writer or --tolerate.");
+    if (arguments->manifest && arguments->selected.count == 0)
+        return refuse(problem, "--manifest lists the files of components: add --component.");
+    arena_init(&arena, DECODE_LIMIT_REQUEST_BYTES);
+    bool made = request_make(arguments, &arena, problem);
+    arena_free(&arena);
+    return made && check_contexts(arguments, problem);
+}
+
+/* A snapshot that exists has been asked for already: nothing that is not listed here may be given. */
+static bool check_attach(const struct arguments *arguments, struct text *problem)
+{
+    struct arguments rest;
+    struct arguments nothing;
+    memset(&nothing, 0, sizeof nothing);
+    memcpy(&rest, arguments, sizeof rest); /* the bytes between its members, too */
+    rest.command = COMMAND_NONE;
+    rest.json = rest.quiet = false;
+    rest.pipe = rest.name = rest.attach = rest.ok_codes = rest.warn_codes = NULL;
+    rest.timeout_ms = 0;
+    rest.as = rest.mounts = nothing.as;
+    rest.ok = rest.warn = nothing.ok;
+    rest.program = NULL;
+    rest.program_count = 0;
+    return memcmp(&rest, &nothing, sizeof rest) == 0 ||
+           refuse(problem,
+                  "With --attach the snapshot exists: only --name, --as, --mount and what says how CMD "
+                  "went go with it.");
+}
+
+bool check_job(const struct arguments *arguments, struct text *problem)
+{
+    if (arguments->command == COMMAND_RUN && arguments->program_count == 0)
+        return refuse(problem, "\"run\" needs a program behind --, as in: shadowpipe run -v C: -- CMD.");
+    if (!check_targets(&arguments->as, false, problem) || !check_targets(&arguments->mounts, true, problem))
+        return false;
+    if (arguments->command == COMMAND_ATTACH)
+        return arguments->snapshot || refuse(problem, "\"attach\" needs a snapshot: --snapshot ID.");
+    return arguments->attach ? check_attach(arguments, problem) : check_request(arguments, problem);
+}
+
+/* ---- snapshots that exist ---- */
+
+static bool check_id(const struct arguments *arguments, struct text *problem)
+{
+    char id[GUID_TEXT_CHARS];
+    if (!arguments->snapshot || guid_parse(arguments->snapshot, id))
+        return true;
+    text_format(problem, "--snapshot does not take \"%s\": write an id as \"shadowpipe list\" shows it.",
+                arguments->snapshot);
+    return false;
+}
+
+bool check_list(const struct arguments *arguments, struct text *problem)
+{
+    if (arguments->volumes.count > 1)
+        return refuse(problem, "--volume is given twice.");
+    return check_id(arguments, problem);
+}
+
+bool check_delete(const struct arguments *arguments, struct text *problem)
+{
+    size_t ways = (arguments->snapshot ? 1u : 0u) + (arguments->set_id[0] ? 1u : 0u) +
+                  arguments->volumes.count + (arguments->all_mine ? 1u : 0u);
+    if (ways != 1)
+        return refuse(problem, "\"delete\" needs exactly one of --snapshot, --set, --volume and --all-mine.");
+    if (arguments->oldest && arguments->volumes.count == 0)
+        return refuse(problem, "--oldest is for --volume.");
+    return check_id(arguments, problem);
+}
+
+bool check_expose(const struct arguments *arguments, struct text *problem)
+{
+    size_t ways = arguments->as.count + (arguments->directory ? 1u : 0u) + (arguments->share ? 1u : 0u);
+    if (!arguments->snapshot)
+        return refuse(problem, "\"expose\" needs a snapshot: --snapshot ID.");
+    if (ways != 1)
+        return refuse(problem, "\"expose\" needs exactly one of --as, --directory and --share.");
+    if (arguments->sub_path && !arguments->share)
+        return refuse(problem, "--sub-path is for --share.");
+    if (arguments->as.count && !is_letter(arguments->as.items[0])) {
+        text_format(problem, "--as does not take \"%s\": write X:.", arguments->as.items[0]);
         return false;
     }
-    if (arguments->command == COMMAND_RUN && arguments->program_count == 0) {
-        text_add(problem, "\"run\" needs a program behind --, as in: shadowpipe run -v C: -- CMD.");
+    return check_id(arguments, problem);
+}
+
+bool check_object(const struct arguments *arguments, struct text *problem)
+{
+    switch (arguments->command) {
+    case COMMAND_BREAK:
+        return arguments->set_id[0] || refuse(problem, "\"break\" needs a snapshot set: --set ID.");
+    case COMMAND_IMPORT:
+        return arguments->document || refuse(problem, "\"import\" needs a document: --document FILE.");
+    default:
+        if (arguments->snapshot)
+            return check_id(arguments, problem);
+        text_format(problem, "\"%s\" needs a snapshot: --snapshot ID.",
+                    args_command_name(arguments->command));
         return false;
     }
-    return check_targets(&arguments->as, false, problem) && check_targets(&arguments->mounts, true, problem);
 }

@@ -33,6 +33,51 @@ bool session_connect(struct session *session, enum outcome *outcome)
     return session->client != NULL;
 }
 
+static void show_progress(void *context, const PB(Envelope) * envelope)
+{
+    (void)context;
+    if (envelope->body_case == PB_BODY(PROGRESS))
+        terminal_progress(envelope->progress);
+}
+
+static void tick(void *context)
+{
+    (void)context;
+    terminal_tick();
+}
+
+struct message *session_call(struct session *session, const PB(Envelope) * request,
+                             PB(Envelope__BodyCase) expected, enum outcome *outcome)
+{
+    struct message_options options = {.timeout_ms = session_time_left(session),
+                                      .on_message = show_progress,
+                                      .on_tick = tick,
+                                      .cancel = session->cancel};
+    struct sp_error *error = NULL;
+    struct message *reply = message_call(session->client, request, expected, &options, &error);
+    terminal_clear_progress();
+    if (!reply)
+        *outcome = session_fail(session, error);
+    return reply;
+}
+
+bool session_confirm(struct session *session, const char *question, enum outcome *outcome)
+{
+    if (session->arguments->yes)
+        return true;
+    if (!terminal_has_console_input()) {
+        *outcome = session_fail(
+            session, error_create(SP_INVALID_ARGUMENT, "BAD_ARGUMENT", "Add --yes, if you mean it.",
+                                  "This cannot be undone, and nobody can be asked here."));
+        return false;
+    }
+    if (!question || terminal_ask(question))
+        return true;
+    terminal_note("nothing was changed.");
+    *outcome = OUTCOME_FAILED;
+    return false;
+}
+
 enum outcome session_answer(struct session *session, const struct text *text, const struct text *json)
 {
     const struct text *chosen = session->arguments->json ? json : text;
@@ -41,6 +86,17 @@ enum outcome session_answer(struct session *session, const struct text *text, co
         return OUTCOME_DONE;
     terminal_complain("shadowpipe: The result could not be written to standard output.\n");
     return OUTCOME_FAILED;
+}
+
+enum outcome session_answer_message(struct session *session, const struct text *text,
+                                    const ProtobufCMessage *reply)
+{
+    struct text json = {0};
+    (void)json_add_message(&json, reply);
+    text_add(&json, "\n");
+    enum outcome outcome = session_answer(session, text, &json);
+    text_free(&json);
+    return outcome;
 }
 
 static PB(WriterStatus) writer_to_message(const struct sp_writer *writer)

@@ -20,6 +20,15 @@ enum outcome command_status(struct session *session);
 enum outcome command_list(struct session *session);
 enum outcome command_watch(struct session *session);
 enum outcome command_snapshot(struct session *session);
+enum outcome command_attach(struct session *session);
+enum outcome command_check(struct session *session);
+enum outcome command_stored(struct session *session); /* list */
+enum outcome command_delete(struct session *session);
+enum outcome command_expose(struct session *session);
+enum outcome command_unexpose(struct session *session);
+enum outcome command_break(struct session *session);
+enum outcome command_import(struct session *session);
+enum outcome command_revert(struct session *session);
 int command_run(struct session *session);
 enum outcome command_session(struct session *session);
 
@@ -30,6 +39,19 @@ uint32_t session_time_left(const struct session *session);
 
 /* Prints the result: `text` or, with --json, `json`. */
 enum outcome session_answer(struct session *session, const struct text *text, const struct text *json);
+
+/* The same with a reply as the JSON. */
+enum outcome session_answer_message(struct session *session, const struct text *text,
+                                    const ProtobufCMessage *reply);
+
+/* Sends a request and shows the progress until its reply comes, within what --timeout leaves. NULL: the
+ * failure is reported, and in *outcome. */
+struct message *session_call(struct session *session, const PB(Envelope) * request,
+                             PB(Envelope__BodyCase) expected, enum outcome *outcome);
+
+/* For what cannot be undone: true with --yes, or when the person at the terminal says so. Without a
+ * question it is only seen whether somebody could be asked. False: it is reported, and in *outcome. */
+bool session_confirm(struct session *session, const char *question, enum outcome *outcome);
 
 /* Prints a failure, as JSON too when that is wanted and nothing was answered, and frees it. */
 enum outcome session_fail(struct session *session, struct sp_error *error);

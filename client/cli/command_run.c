@@ -4,7 +4,9 @@
 
 #include <windows.h>
 
+#include "client/cli/artifacts.h"
 #include "client/cli/display.h"
+#include "client/cli/file.h"
 #include "client/cli/job.h"
 #include "client/cli/json.h"
 #include "client/cli/mapping.h"
@@ -13,28 +15,10 @@
 #include "client/lib/error.h"
 #include "client/lib/wide.h"
 
-enum {
-    FULL_PATH_CHARS = 4096
-};
-
 static const struct runner runner = {
     .what = "backup",
     .lost = "shadowpipe: The service ended the connection: the snapshot is gone, and what the "
             "program still reads fails.\n"};
-
-static bool full_path(const char *path, struct text *full)
-{
-    wchar_t *wide = wide_from_utf8(path);
-    wchar_t *buffer = malloc(FULL_PATH_CHARS * sizeof *buffer);
-    DWORD length = wide && buffer ? GetFullPathNameW(wide, FULL_PATH_CHARS, buffer, NULL) : 0;
-    char *utf8 = length > 0 && length < FULL_PATH_CHARS ? utf8_from_wide(buffer) : NULL;
-    if (utf8)
-        text_add(full, utf8);
-    free(wide);
-    free(buffer);
-    free(utf8);
-    return full->size > 0;
-}
 
 /* ---- arguments and environment ---- */
 
@@ -66,7 +50,7 @@ static char **translate(const struct arguments *arguments, const struct places *
     for (size_t i = 0; translated && i < count; i++) {
         struct text text = {0};
         text_add(&text, "");
-        bool found = places_argument(places, arguments->program[i], full_path, &text, &refers);
+        bool found = places_argument(places, arguments->program[i], file_full_path, &text, &refers);
         if (!found || text.failed) {
             error_give(error,
                        found ? error_no_memory() : not_in_snapshot(arguments->program[i], places->reply));
@@ -86,10 +70,12 @@ static char **translate(const struct arguments *arguments, const struct places *
     return translated;
 }
 
-static bool set_environment(const struct places *places, struct sp_error **error)
+static bool set_environment(const struct arguments *arguments, const struct places *places,
+                            struct sp_error **error)
 {
     bool ok = runner_clear_variables();
-    if (!places_environment(places, runner_set_variable, &ok) || !ok) {
+    if (!places_environment(places, runner_set_variable, &ok) ||
+        !artifacts_environment(arguments, runner_set_variable, &ok) || !ok) {
         error_give(error,
                    error_create(SP_INTERNAL, "WIN32", "", "The environment of the program cannot be set."));
         return false;
@@ -102,7 +88,8 @@ static bool run_program(struct session *session, const struct places *places, st
 {
     const struct arguments *arguments = session->arguments;
     char **translated = translate(arguments, places, error);
-    bool ok = translated && set_environment(places, error) &&
+    bool ok = translated && artifacts_write_manifest(session, places, error) &&
+              set_environment(arguments, places, error) &&
               runner_run(&runner, session, translated, arguments->program_count, result, error);
     free_arguments(translated, arguments->program_count);
     return ok;
@@ -127,17 +114,21 @@ static void answer(struct session *session, const PB(SnapshotReply) * reply, con
     text_free(&json);
 }
 
-static enum outcome finish(struct session *session, const PB(SnapshotReply) * reply,
-                           const struct result *result)
+static enum outcome end_backup(struct session *session, const PB(SnapshotReply) * reply,
+                               const struct result *result)
 {
     struct sp_error *error = NULL;
     struct message *message = job_finish(session, reply, result->ran && result->succeeded, &error);
     if (!message)
         return session_fail(session, error);
+    const PB(FinishReply) *finish = message->envelope->finish_reply;
+    enum outcome outcome = OUTCOME_DONE;
     if (result->ran)
-        answer(session, reply, result, message->envelope->finish_reply);
+        answer(session, reply, result, finish);
+    if (!artifacts_save_completed(session, reply, finish, &error))
+        outcome = session_fail(session, error);
     message_free(message);
-    return OUTCOME_DONE;
+    return outcome;
 }
 
 static int run_on(struct session *session, const PB(SnapshotReply) * reply)
@@ -152,7 +143,8 @@ static int run_on(struct session *session, const PB(SnapshotReply) * reply)
         terminal_complain(text_string(&text));
         text_free(&text);
     }
-    if (!runner_not_interrupted(&error) || !mapping_make(&mapping, reply, session->arguments, &error)) {
+    if (!runner_not_interrupted(&error) || !artifacts_save_documents(session, reply, &error) ||
+        !mapping_make(&mapping, reply, session->arguments, &error)) {
         outcome = session_fail(session, error);
     } else {
         if (!run_program(session, &mapping.places, &result, &error))
@@ -160,7 +152,7 @@ static int run_on(struct session *session, const PB(SnapshotReply) * reply)
         if (!mapping_undo(&mapping) && outcome == OUTCOME_DONE)
             outcome = OUTCOME_FAILED;
     }
-    enum outcome finished = finish(session, reply, &result);
+    enum outcome finished = end_backup(session, reply, &result);
     if (outcome == OUTCOME_DONE)
         outcome = finished;
     if (outcome == OUTCOME_DONE && reply->n_uncovered > 0)
@@ -171,7 +163,7 @@ static int run_on(struct session *session, const PB(SnapshotReply) * reply)
 /* What would fail after the snapshot anyway: nothing has to be frozen for it. */
 static bool check_before(const struct arguments *arguments, struct sp_error **error)
 {
-    if (!mapping_check(arguments, error))
+    if (!mapping_check(arguments, error) || !artifacts_prepare(arguments, error))
         return false;
     return starts_ignoring_case(arguments->program[0], "snap:") || runner_finds(arguments->program, error);
 }
@@ -183,7 +175,8 @@ int command_run(struct session *session)
     mapping_sweep();
     if (!check_before(session->arguments, &error))
         return OUTCOME_RUN_OFFSET + (int)session_fail(session, error);
-    struct message *reply = job_create(session, &outcome);
+    const char *attach = session->arguments->attach;
+    struct message *reply = attach ? job_attach(session, attach, &outcome) : job_create(session, &outcome);
     if (!reply)
         return OUTCOME_RUN_OFFSET + (int)outcome;
     int code = run_on(session, reply->envelope->snapshot_reply);

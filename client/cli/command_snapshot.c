@@ -1,6 +1,8 @@
-/* snapshot: take one, say where it is, hold it, finish. */
+/* snapshot and attach: take one, or one that exists, say where it is, hold it, finish. check: only say what
+ * would be. */
 #include <windows.h>
 
+#include "client/cli/artifacts.h"
 #include "client/cli/display.h"
 #include "client/cli/job.h"
 #include "client/cli/json.h"
@@ -65,7 +67,12 @@ static enum outcome hold_and_finish(struct session *session, const PB(SnapshotRe
 {
     struct sp_error *error = NULL;
     struct mapping mapping;
-    bool mapped = mapping_make(&mapping, reply, session->arguments, &error);
+    bool mapped = artifacts_save_documents(session, reply, &error) &&
+                  mapping_make(&mapping, reply, session->arguments, &error);
+    if (mapped && !artifacts_write_manifest(session, &mapping.places, &error)) {
+        (void)mapping_undo(&mapping);
+        mapped = false;
+    }
     enum outcome outcome = mapped ? answer(session, reply, &mapping) : session_fail(session, error);
     if (mapped && outcome == OUTCOME_DONE && !hold(session))
         outcome = lost(session);
@@ -74,23 +81,50 @@ static enum outcome hold_and_finish(struct session *session, const PB(SnapshotRe
     if (sp_wait_closed(session->client, 0))
         return outcome == OUTCOME_DONE ? lost(session) : outcome;
     struct message *finish = job_finish(session, reply, outcome == OUTCOME_DONE, &error);
-    if (!finish)
+    if (!finish || !artifacts_save_completed(session, reply, finish->envelope->finish_reply, &error))
         outcome = session_fail(session, error);
     message_free(finish);
     return outcome == OUTCOME_DONE && reply->n_uncovered > 0 ? OUTCOME_PARTIAL : outcome;
 }
 
-enum outcome command_snapshot(struct session *session)
+static enum outcome hold_snapshot(struct session *session, const char *attach)
 {
     struct sp_error *error = NULL;
     enum outcome outcome;
     mapping_sweep();
-    if (!mapping_check(session->arguments, &error))
+    if (!mapping_check(session->arguments, &error) || !artifacts_prepare(session->arguments, &error))
         return session_fail(session, error);
-    struct message *reply = job_create(session, &outcome);
+    struct message *reply = attach ? job_attach(session, attach, &outcome) : job_create(session, &outcome);
     if (!reply)
         return outcome;
     outcome = hold_and_finish(session, reply->envelope->snapshot_reply);
     message_free(reply);
+    return outcome;
+}
+
+enum outcome command_snapshot(struct session *session)
+{
+    return hold_snapshot(session, NULL);
+}
+
+enum outcome command_attach(struct session *session)
+{
+    return hold_snapshot(session, session->arguments->snapshot);
+}
+
+enum outcome command_check(struct session *session)
+{
+    enum outcome outcome;
+    struct text text = {0};
+    struct message *message = job_check(session, &outcome);
+    if (!message)
+        return outcome;
+    const PB(SnapshotReply) *reply = message->envelope->snapshot_reply;
+    display_check(&text, reply);
+    outcome = session_answer_message(session, &text, &reply->base);
+    if (outcome == OUTCOME_DONE && reply->n_uncovered > 0)
+        outcome = OUTCOME_PARTIAL;
+    text_free(&text);
+    message_free(message);
     return outcome;
 }

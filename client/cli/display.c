@@ -84,6 +84,12 @@ const char *display_phase(PB(Phase) phase)
         return "cleaning up";
     case PB_PHASE(ENDED):
         return "ended";
+    case PB_PHASE(REVERTING):
+        return "putting the volume back";
+    case PB_PHASE(DELETING):
+        return "deleting";
+    case PB_PHASE(CHANGING):
+        return "changing it";
     default:
         return "working";
     }
@@ -120,6 +126,8 @@ void display_progress(struct text *text, const PB(Progress) * progress)
         display_duration(text, progress->expected_wait_ms);
         text_add(text, " more");
     }
+    if (progress->total)
+        text_format(text, ", %" PRIu32 " of %" PRIu32, progress->done, progress->total);
     if (progress->attempt > 1)
         text_format(text, ", attempt %" PRIu32, progress->attempt);
     text_add(text, " (");

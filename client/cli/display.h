@@ -19,6 +19,11 @@ void display_progress(struct text *text, const PB(Progress) * progress);
 void display_error(struct text *text, const struct sp_error *error);
 
 void display_snapshot(struct text *text, const PB(SnapshotReply) * reply);
+/* Of a dry run: what the snapshot would be, and the room for it. */
+void display_check(struct text *text, const PB(SnapshotReply) * reply);
+void display_stored(struct text *text, const PB(SnapshotsReply) * reply);
+void display_imported(struct text *text, const PB(ImportSetReply) * reply);
+void display_deleted(struct text *text, const PB(DeleteReply) * reply, bool dry_run);
 void display_status(struct text *text, const struct sp_server *server, const PB(ServiceStatus) * status);
 void display_writer_head(struct text *text);
 void display_writer(struct text *text, const PB(Writer) * writer);

@@ -4,9 +4,12 @@
 
 #include <windows.h>
 
-#include "client/cli/text.h"
 #include "client/lib/error.h"
 #include "client/lib/wide.h"
+
+enum {
+    FULL_PATH_CHARS = 4096
+};
 
 static void give_failure(struct sp_error **error, DWORD failure, const char *function, const char *verb,
                          const char *path)
@@ -122,4 +125,18 @@ char *file_read(const char *path, size_t limit, size_t *size, struct sp_error **
     }
     CloseHandle(file);
     return bytes;
+}
+
+bool file_full_path(const char *path, struct text *full)
+{
+    wchar_t *wide = wide_from_utf8(path);
+    wchar_t *buffer = malloc(FULL_PATH_CHARS * sizeof *buffer);
+    DWORD length = wide && buffer ? GetFullPathNameW(wide, FULL_PATH_CHARS, buffer, NULL) : 0;
+    char *utf8 = length > 0 && length < FULL_PATH_CHARS ? utf8_from_wide(buffer) : NULL;
+    if (utf8)
+        text_add(full, utf8);
+    free(wide);
+    free(buffer);
+    free(utf8);
+    return full->size > 0;
 }

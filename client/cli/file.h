@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "client/cli/text.h"
 #include "client/lib/shadowpipe.h"
 
 /* Writes "PATH.partial", flushes it to the disk and gives it the name, in place of what had it. On failure
@@ -14,5 +15,8 @@ bool file_write(const char *path, const void *bytes, size_t size, struct sp_erro
 
 /* The file's bytes and a NUL, the caller's to free. NULL also where it has more than `limit` bytes. */
 char *file_read(const char *path, size_t limit, size_t *size, struct sp_error **error);
+
+/* Adds the path made full, as the system does. False: it cannot. */
+bool file_full_path(const char *path, struct text *full);
 
 #endif

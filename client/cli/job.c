@@ -1,62 +1,59 @@
 #include "client/cli/job.h"
 
 #include "client/cli/display.h"
+#include "client/cli/request.h"
 #include "client/cli/terminal.h"
+#include "client/lib/error.h"
 
-static void show_progress(void *context, const PB(Envelope) * envelope)
+struct message *job_attach(struct session *session, const char *snapshot, enum outcome *outcome)
 {
-    (void)context;
-    if (envelope->body_case == PB_BODY(PROGRESS))
-        terminal_progress(envelope->progress);
+    char id[GUID_TEXT_CHARS];
+    PB(AttachSnapshot) attach = SHADOWPIPE__V1__ATTACH_SNAPSHOT__INIT;
+    PB(Envelope) request = SHADOWPIPE__V1__ENVELOPE__INIT;
+    if (!session_connect(session, outcome))
+        return NULL;
+    if (guid_parse(snapshot, id))
+        attach.snapshot_id = id;
+    else
+        attach.device = (char *)snapshot;
+    if (session->arguments->name)
+        attach.purpose = (char *)session->arguments->name;
+    request.body_case = PB_BODY(ATTACH_SNAPSHOT);
+    request.attach_snapshot = &attach;
+    return session_call(session, &request, PB_BODY(SNAPSHOT_REPLY), outcome);
 }
 
-static void tick(void *context)
+static struct message *create(struct session *session, bool dry_run, enum outcome *outcome)
 {
-    (void)context;
-    terminal_tick();
-}
-
-static void fill_create(const struct arguments *arguments, PB(CreateSnapshot) * create)
-{
-    create->volumes = (char **)arguments->volumes.items;
-    create->n_volumes = arguments->volumes.count;
-    create->paths = (char **)arguments->paths.items;
-    create->n_paths = arguments->paths.count;
-    create->writers_required = (char **)arguments->required.items;
-    create->n_writers_required = arguments->required.count;
-    create->writers_excluded = (char **)arguments->excluded.items;
-    create->n_writers_excluded = arguments->excluded.count;
-    create->writers_tolerated = (char **)arguments->tolerated.items;
-    create->n_writers_tolerated = arguments->tolerated.count;
-    create->include_mounted = arguments->include_mounted;
-    create->queue_timeout_ms = arguments->queue_timeout_ms;
-    if (arguments->name)
-        create->purpose = (char *)arguments->name;
-    create->on_unsupported = (PB(OnUnsupported))arguments->on_unsupported;
-    if (arguments->no_writers)
-        create->context = PB_VALUE(CONTEXT, CONTEXT_FILE_SHARE_BACKUP);
+    struct arena arena;
+    struct text problem = {0};
+    PB(Envelope) request = SHADOWPIPE__V1__ENVELOPE__INIT;
+    struct message *reply = NULL;
+    if (!session_connect(session, outcome))
+        return NULL;
+    arena_init(&arena, DECODE_LIMIT_REQUEST_BYTES);
+    request.body_case = PB_BODY(CREATE_SNAPSHOT);
+    request.create_snapshot = request_make(session->arguments, &arena, &problem);
+    if (request.create_snapshot) {
+        request.create_snapshot->dry_run = dry_run;
+        reply = session_call(session, &request, PB_BODY(SNAPSHOT_REPLY), outcome);
+    } else {
+        *outcome = session_fail(
+            session, error_create(SP_INVALID_ARGUMENT, "BAD_ARGUMENT", "", "%s", text_string(&problem)));
+    }
+    arena_free(&arena);
+    text_free(&problem);
+    return reply;
 }
 
 struct message *job_create(struct session *session, enum outcome *outcome)
 {
-    if (!session_connect(session, outcome))
-        return NULL;
-    PB(CreateSnapshot) create = SHADOWPIPE__V1__CREATE_SNAPSHOT__INIT;
-    PB(Envelope) request = SHADOWPIPE__V1__ENVELOPE__INIT;
-    fill_create(session->arguments, &create);
-    request.body_case = PB_BODY(CREATE_SNAPSHOT);
-    request.create_snapshot = &create;
-    struct message_options options = {.timeout_ms = session_time_left(session),
-                                      .on_message = show_progress,
-                                      .on_tick = tick,
-                                      .cancel = session->cancel};
-    struct sp_error *error = NULL;
-    struct message *reply =
-        message_call(session->client, &request, PB_BODY(SNAPSHOT_REPLY), &options, &error);
-    terminal_clear_progress();
-    if (!reply)
-        *outcome = session_fail(session, error);
-    return reply;
+    return create(session, false, outcome);
+}
+
+struct message *job_check(struct session *session, enum outcome *outcome)
+{
+    return create(session, true, outcome);
 }
 
 static void tell_finish(const PB(FinishReply) * finish)
@@ -81,6 +78,7 @@ struct message *job_finish(struct session *session, const PB(SnapshotReply) * sn
     finish.lease_id = snapshot->lease_id;
     finish.token = snapshot->token;
     finish.outcome = succeeded ? PB_VALUE(OUTCOME, OUTCOME_SUCCEEDED) : PB_VALUE(OUTCOME, OUTCOME_FAILED);
+    finish.with_documents = session->arguments->save_documents != NULL;
     request.body_case = PB_BODY(FINISH_BACKUP);
     request.finish_backup = &finish;
     struct message *reply = message_call(session->client, &request, PB_BODY(FINISH_REPLY), NULL, error);

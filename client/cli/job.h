@@ -1,4 +1,5 @@
-/* What `snapshot` and `run` have in common: the request, its progress, and the end of the backup. */
+/* What `snapshot`, `run`, `check` and `attach` have in common: the request, its progress, and the end of the
+ * backup. */
 #ifndef SHADOWPIPE_CLIENT_CLI_JOB_H
 #define SHADOWPIPE_CLIENT_CLI_JOB_H
 
@@ -7,6 +8,10 @@
 /* Connects and takes the snapshot that the arguments ask for. NULL: the failure is reported, *outcome says
  * what. */
 struct message *job_create(struct session *session, enum outcome *outcome);
+/* The same without a freeze: what the snapshot would be. */
+struct message *job_check(struct session *session, enum outcome *outcome);
+/* The same with a snapshot that exists: an id or a device. */
+struct message *job_attach(struct session *session, const char *snapshot, enum outcome *outcome);
 
 /* Ends the reading. NULL with *error. A writer that then failed, and warnings, are told. */
 struct message *job_finish(struct session *session, const PB(SnapshotReply) * snapshot, bool succeeded,

@@ -140,15 +140,16 @@ static bool check_letters(const struct string_list *as, struct sp_error **error)
     for (int letter = 'A'; letter <= 'Z'; letter++)
         free_letters |= (uint32_t)drive_letter_is_free((char)letter) << (letter - 'A');
     for (size_t i = 0; i < as->count; i++) {
-        const char *target = strrchr(as->items[i], '=');
-        if (!target || target[1] == '*') {
+        const char *equals = strrchr(as->items[i], '=');
+        const char *target = equals ? equals + 1 : as->items[i];
+        if (*target == '*') {
             any++;
             continue;
         }
-        char letter = (char)(target[1] & ~0x20);
+        char letter = (char)(*target & ~0x20);
         uint32_t bit = UINT32_C(1) << (letter - 'A');
         if (named & bit || !(free_letters & bit)) {
-            error_give(error, named & bit ? given_twice("as", target + 1) : letter_in_use(letter));
+            error_give(error, named & bit ? given_twice("as", target) : letter_in_use(letter));
             return false;
         }
         named |= bit;
@@ -269,8 +270,10 @@ static bool map_one(struct mapping *mapping, const char *value, bool is_mount, s
     else if (reply->n_volumes == 1)
         volume = reply->volumes[0];
     else
-        error_give(error, error_create(SP_INVALID_ARGUMENT, "BAD_ARGUMENT", "Write --mount C:=DIR.",
-                                       "--mount %s does not say which of the volumes is meant.", value));
+        error_give(error, error_create(SP_INVALID_ARGUMENT, "BAD_ARGUMENT",
+                                       is_mount ? "Write --mount C:=DIR." : "Write --as C:=X:.",
+                                       "--%s %s does not say which of the volumes is meant.",
+                                       is_mount ? "mount" : "as", value));
     bool ok = volume && (is_mount ? map_link(mapping, volume, target, error)
                                   : map_letter_alone(mapping, volume, target, error));
     free(name);

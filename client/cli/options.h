@@ -13,8 +13,11 @@ enum option_kind {
     KIND_LIST,
     KIND_DURATION, /* a uint32_t, in ms, not 0 */
     KIND_CODES,
-    KIND_HOLD,  /* a duration that may be 0 */
-    KIND_CHOICE /* one of `choices`, its value in a uint32_t */
+    KIND_HOLD,   /* a duration that may be 0 */
+    KIND_CHOICE, /* one of `choices`, its value in a uint32_t */
+    KIND_BITS,   /* any of `choices`, the option repeated: their values, or-ed, in a uint32_t */
+    KIND_LONG,   /* a uint64_t, in ms, not 0 */
+    KIND_GUID    /* into an array of GUID_TEXT_CHARS */
 };
 
 /* Commands as bits: ON(RUN). */
@@ -63,6 +66,11 @@ const struct command *command_find(enum command_id id); /* NULL for COMMAND_NONE
 
 /* For the rows of `commands`, in args_check.c. */
 bool check_status(const struct arguments *arguments, struct text *problem);
-bool check_job(const struct arguments *arguments, struct text *problem);
+bool check_job(const struct arguments *arguments, struct text *problem); /* snapshot, run, check, attach */
+bool check_list(const struct arguments *arguments, struct text *problem);
+bool check_delete(const struct arguments *arguments, struct text *problem);
+bool check_expose(const struct arguments *arguments, struct text *problem);
+bool check_object(const struct arguments *arguments,
+                  struct text *problem); /* what names one thing by its id */
 
 #endif

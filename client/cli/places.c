@@ -101,6 +101,20 @@ bool places_resolve(const struct places *places, const char *path, struct text *
     return true;
 }
 
+void places_shorten(const struct places *places, const char *shadow, struct text *out)
+{
+    for (size_t i = 0; i < places->count; i++) {
+        const char *device_root = places->items[i].volume->device_root;
+        if (lies_below(shadow, device_root)) {
+            text_add(out, places->items[i].root);
+            if (strlen(shadow) > strlen(device_root))
+                text_add(out, shadow + strlen(device_root));
+            return;
+        }
+    }
+    text_add(out, shadow);
+}
+
 /* Does the argument name one of the letters ("X:", not as the end of a word) or links? */
 static bool mentions_place(const struct places *places, const char *argument)
 {

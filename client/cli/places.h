@@ -29,6 +29,10 @@ const PB(Snapshot) * places_find_volume(const PB(SnapshotReply) * reply, const c
 /* Adds the path in the snapshot of a full live path. False: none of its volumes holds it. */
 bool places_resolve(const struct places *places, const char *path, struct text *out);
 
+/* Adds a path in the snapshot as it is through the first letter or link of its volume; without one as it is.
+ */
+void places_shorten(const struct places *places, const char *shadow, struct text *out);
+
 /* Makes a path full, as the system does. False: it cannot. */
 typedef bool places_full_path(const char *path, struct text *full);
 

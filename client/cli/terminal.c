@@ -151,7 +151,8 @@ void terminal_progress(const PB(Progress) * progress)
     bool news = progress->phase != progress_line.last.phase ||
                 progress->queue_position != progress_line.last.queue_position ||
                 progress->waiting_for != progress_line.last.waiting_for ||
-                progress->attempt != progress_line.last.attempt || progress_line.last_at == 0;
+                progress->attempt != progress_line.last.attempt ||
+                progress->done != progress_line.last.done || progress_line.last_at == 0;
     progress_line.last = *progress;
     progress_line.last.writer = (char *)protobuf_c_empty_string;
     progress_line.last.hold_token = (char *)protobuf_c_empty_string;
@@ -269,6 +270,18 @@ void terminal_done(void)
 bool terminal_has_console_input(void)
 {
     return is_console(GetStdHandle(STD_INPUT_HANDLE));
+}
+
+bool terminal_ask(const char *question)
+{
+    HANDLE input = GetStdHandle(STD_INPUT_HANDLE);
+    char first = 0;
+    char c = 0;
+    DWORD read;
+    terminal_complain(question);
+    while (c != '\n' && ReadFile(input, &c, 1, &read, NULL) && read == 1)
+        first = first ? first : c;
+    return first == 'y' || first == 'Y';
 }
 
 static unsigned __stdcall read_line(void *event)

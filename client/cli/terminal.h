@@ -41,6 +41,8 @@ void terminal_await_next_interrupt(struct sp_cancel *cancel);
 void terminal_done(void);
 
 bool terminal_has_console_input(void);
+/* Shows the question and reads a line; true if that begins with 'y'. */
+bool terminal_ask(const char *question);
 bool terminal_has_console_output(void);
 /* On a console: the text in place of the one before. False: it could not be written. */
 bool terminal_show_page(const struct text *text);

@@ -37,11 +37,10 @@ static const struct unit *read_unit(const char **cursor)
     return NULL;
 }
 
-bool duration_parse(const char *text, uint32_t *duration_ms)
+static bool parse_duration(const char *text, uint64_t limit_ms, uint64_t *total)
 {
-    uint64_t total = 0;
     uint64_t last_unit = UINT64_MAX;
-    *duration_ms = 0;
+    *total = 0;
     do {
         uint64_t number;
         if (!read_number(&text, UINT32_MAX, &number))
@@ -51,11 +50,46 @@ bool duration_parse(const char *text, uint32_t *duration_ms)
         if ((!unit && (*text || last_unit != UINT64_MAX)) || ms >= last_unit)
             return false;
         last_unit = ms;
-        total += number * ms;
-        if (total > UINT32_MAX)
+        *total += number * ms;
+        if (*total > limit_ms)
             return false;
     } while (*text);
-    *duration_ms = (uint32_t)total;
+    return true;
+}
+
+bool duration_parse(const char *text, uint32_t *duration_ms)
+{
+    uint64_t total;
+    bool ok = parse_duration(text, UINT32_MAX, &total);
+    *duration_ms = ok ? (uint32_t)total : 0;
+    return ok;
+}
+
+bool long_duration_parse(const char *text, uint64_t *duration_ms)
+{
+    static const uint64_t limit_ms = UINT64_C(36525) * 86400000;
+    bool ok = parse_duration(text, limit_ms, duration_ms);
+    if (!ok)
+        *duration_ms = 0;
+    return ok;
+}
+
+bool guid_parse(const char *text, char *guid)
+{
+    size_t length = strlen(text);
+    if (length == 38 && text[0] == '{' && text[37] == '}')
+        text++;
+    else if (length != 36)
+        return false;
+    for (size_t i = 0; i < 36; i++) {
+        bool dash = i == 8 || i == 13 || i == 18 || i == 23;
+        bool digit = (text[i] >= '0' && text[i] <= '9') || (text[i] >= 'a' && text[i] <= 'f') ||
+                     (text[i] >= 'A' && text[i] <= 'F');
+        if (dash ? text[i] != '-' : !digit)
+            return false;
+        guid[i] = text[i] >= 'A' && text[i] <= 'F' ? (char)(text[i] - 'A' + 'a') : text[i];
+    }
+    guid[36] = 0;
     return true;
 }
 

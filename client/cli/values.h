@@ -9,6 +9,12 @@
 /* Numbers with the units ms, s, m, h, d, the larger ones first; a number alone is seconds. At most 49 days.
  */
 bool duration_parse(const char *text, uint32_t *duration_ms);
+/* The same, at most 100 years. */
+bool long_duration_parse(const char *text, uint64_t *duration_ms);
+
+/* "{3808876B-C176-4E48-B7AE-04046E6CC752}", with or without braces, in any case: 36 lower-case characters
+ * into `guid`, which has room for 37. False: it is none. */
+bool guid_parse(const char *text, char *guid);
 
 enum {
     CODE_RANGES_MAX = 64

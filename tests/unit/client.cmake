@@ -6,6 +6,8 @@ foreach(part
     places
     quote
     session
+    request
+    stored
     values
     watch
 )
@@ -17,12 +19,14 @@ if(WIN32)
       calls
       documents
       lib
+      manage
   )
     shadowpipe_add_unit_test(client_${part} SOURCES client_${part}.c client_support.c client_fake_server.c
                              LIBRARIES shadowpipe_client)
   endforeach()
   shadowpipe_add_unit_test(client_run SOURCES client_run.c client_fake_server.c LIBRARIES shadowpipe_cli)
   shadowpipe_add_unit_test(client_session_run SOURCES client_session_run.c client_fake_server.c LIBRARIES shadowpipe_cli)
+  shadowpipe_add_unit_test(client_commands SOURCES client_commands.c client_fake_server.c LIBRARIES shadowpipe_cli)
   shadowpipe_add_unit_test(client_file SOURCES client_file.c LIBRARIES shadowpipe_cli)
   shadowpipe_add_unit_test(client_pipe SOURCES client_pipe.c LIBRARIES shadowpipe_client)
   shadowpipe_add_unit_test(client_raw SOURCES client_raw.c client_fake_server.c LIBRARIES shadowpipe_client)
