@@ -1,0 +1,11 @@
+# C++ is for a few tests only, which are left out where there is no compiler for it: SHADOWPIPE_CXX_PROGRAM is then false.
+if(CMAKE_CXX_COMPILER)
+  find_program(SHADOWPIPE_CXX_PROGRAM "${CMAKE_CXX_COMPILER}")
+else()
+  include(CheckLanguage)
+  check_language(CXX)
+  set(SHADOWPIPE_CXX_PROGRAM "${CMAKE_CXX_COMPILER}")
+endif()
+if(SHADOWPIPE_CXX_PROGRAM)
+  enable_language(CXX)
+endif()
