@@ -14,7 +14,7 @@
 
 enum {
     LIST_MAX = 64,
-    GUID_TEXT_CHARS = 37
+    ID_CHARS = 37
 };
 
 struct string_list {
@@ -99,7 +99,7 @@ struct arguments {
     struct code_list warn;
     /* list, delete, expose, unexpose, break, import, revert; `volumes` has at most one there */
     const char *snapshot;         /* an id in any form; of attach also a device */
-    char set_id[GUID_TEXT_CHARS]; /* "" = not given */
+    char set_id[ID_CHARS]; /* "" = not given */
     uint64_t older_than_ms;
     const char *owner;
     const char *purpose;

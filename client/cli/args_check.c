@@ -135,7 +135,7 @@ bool check_job(const struct arguments *arguments, struct text *problem)
 
 static bool check_id(const struct arguments *arguments, struct text *problem)
 {
-    char id[GUID_TEXT_CHARS];
+    char id[ID_CHARS];
     if (!arguments->snapshot || guid_parse(arguments->snapshot, id))
         return true;
     text_format(problem, "--snapshot does not take \"%s\": write an id as \"shadowpipe list\" shows it.",

@@ -35,7 +35,7 @@ bool artifacts_prepare(const struct arguments *arguments, struct sp_error **erro
 static bool document_path(const char *folder, const PB(DocumentInfo) * info, struct text *path,
                           struct sp_error **error)
 {
-    char instance[GUID_TEXT_CHARS];
+    char instance[ID_CHARS];
     if (info->kind == PB_VALUE(DOCUMENT_KIND, DOCUMENT_KIND_BACKUP_COMPONENTS)) {
         text_format(path, "%s\\backup-components.xml", folder);
         return true;

@@ -23,7 +23,7 @@ static enum outcome answer(struct session *session, struct text *text, struct me
 enum outcome command_expose(struct session *session)
 {
     const struct arguments *arguments = session->arguments;
-    char id[GUID_TEXT_CHARS] = "";
+    char id[ID_CHARS] = "";
     char drive[3] = "X:";
     enum outcome outcome;
     struct text text = {0};
@@ -54,7 +54,7 @@ enum outcome command_expose(struct session *session)
 
 enum outcome command_unexpose(struct session *session)
 {
-    char id[GUID_TEXT_CHARS] = "";
+    char id[ID_CHARS] = "";
     enum outcome outcome;
     struct text text = {0};
     PB(Unexpose) unexpose = SHADOWPIPE__V1__UNEXPOSE__INIT;
@@ -133,7 +133,7 @@ enum outcome command_import(struct session *session)
 enum outcome command_revert(struct session *session)
 {
     const struct arguments *arguments = session->arguments;
-    char id[GUID_TEXT_CHARS] = "";
+    char id[ID_CHARS] = "";
     enum outcome outcome;
     struct text text = {0};
     PB(RevertVolume) revert = SHADOWPIPE__V1__REVERT_VOLUME__INIT;

@@ -6,7 +6,7 @@
 enum outcome command_stored(struct session *session)
 {
     const struct arguments *arguments = session->arguments;
-    char id[GUID_TEXT_CHARS] = "";
+    char id[ID_CHARS] = "";
     enum outcome outcome;
     struct text text = {0};
     PB(ListSnapshots) list = SHADOWPIPE__V1__LIST_SNAPSHOTS__INIT;
@@ -40,7 +40,7 @@ enum outcome command_stored(struct session *session)
 static struct message *send_delete(struct session *session, bool dry_run, enum outcome *outcome)
 {
     const struct arguments *arguments = session->arguments;
-    char id[GUID_TEXT_CHARS] = "";
+    char id[ID_CHARS] = "";
     PB(DeleteSnapshots) delete = SHADOWPIPE__V1__DELETE_SNAPSHOTS__INIT;
     PB(Envelope) request = SHADOWPIPE__V1__ENVELOPE__INIT;
     if (arguments->snapshot && guid_parse(arguments->snapshot, id))

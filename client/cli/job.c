@@ -7,7 +7,7 @@
 
 struct message *job_attach(struct session *session, const char *snapshot, enum outcome *outcome)
 {
-    char id[GUID_TEXT_CHARS];
+    char id[ID_CHARS];
     PB(AttachSnapshot) attach = SHADOWPIPE__V1__ATTACH_SNAPSHOT__INIT;
     PB(Envelope) request = SHADOWPIPE__V1__ENVELOPE__INIT;
     if (!session_connect(session, outcome))

@@ -83,10 +83,25 @@ static const struct {
     enum outcome (*command)(struct session *session);
     int (*runner)(struct session *session);
 } carriers[] = {
-    {COMMAND_STATUS, command_status, NULL}, {COMMAND_WRITERS, command_list, NULL},
-    {COMMAND_VOLUMES, command_list, NULL},  {COMMAND_PROVIDERS, command_list, NULL},
-    {COMMAND_WATCH, command_watch, NULL},   {COMMAND_SNAPSHOT, command_snapshot, NULL},
-    {COMMAND_RUN, NULL, command_run},       {COMMAND_SESSION, command_session, NULL},
+    /* clang-format off */
+    {COMMAND_STATUS, command_status, NULL},
+    {COMMAND_WRITERS, command_list, NULL},
+    {COMMAND_VOLUMES, command_list, NULL},
+    {COMMAND_PROVIDERS, command_list, NULL},
+    {COMMAND_SNAPSHOT, command_snapshot, NULL},
+    {COMMAND_RUN, NULL, command_run},
+    {COMMAND_WATCH, command_watch, NULL},
+    {COMMAND_SESSION, command_session, NULL},
+    {COMMAND_CHECK, command_check, NULL},
+    {COMMAND_ATTACH, command_attach, NULL},
+    {COMMAND_LIST, command_stored, NULL},
+    {COMMAND_DELETE, command_delete, NULL},
+    {COMMAND_EXPOSE, command_expose, NULL},
+    {COMMAND_UNEXPOSE, command_unexpose, NULL},
+    {COMMAND_BREAK, command_break, NULL},
+    {COMMAND_IMPORT, command_import, NULL},
+    {COMMAND_REVERT, command_revert, NULL},
+    /* clang-format on */
 };
 
 static int carry_out(struct session *session)

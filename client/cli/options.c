@@ -93,7 +93,8 @@ const struct option options[] = {
     FLAG("include-mounted", 0, ON_REQUESTS, include_mounted, "also the volumes that are mounted below"),
     CHOICE("on-unsupported", ON_REQUESTS, on_unsupported, "fail|skip",
            "what to do with volumes that cannot be copied (fail)", on_unsupported_choices),
-    TEXT("name", 'n', ON_REQUESTS | ON(ATTACH) | ON(SESSION), name, "NAME", "what it is for, for lists and logs"),
+    TEXT("name", 'n', ON_REQUESTS | ON(ATTACH) | ON(SESSION), name, "NAME",
+         "what it is for, for lists and logs"),
     LIST("require", 0, ON_REQUESTS, required, "WRITER", "fail without this writer (name or id)"),
     LIST("exclude-writer", 0, ON_REQUESTS, excluded, "WRITER", "leave this writer out"),
     LIST("tolerate", 0, ON_REQUESTS, tolerated, "WRITER", "go on when this writer fails"),
@@ -217,6 +218,14 @@ const struct command commands[] = {
      "With --attach it runs on a snapshot that exists already and stays.\n"
      "With --json what CMD prints goes to standard error.\n" COMPONENT_HELP,
      true, check_job},
+    {COMMAND_SESSION, "session", "VSS step by step: a prompt, or a script in the manner of diskshadow",
+     "shadowpipe session [-s FILE] [-l FILE] [-- PARAMETER ...]",
+     "Reads commands, one a line: from FILE, else from standard input; \"help\" lists them. A script stops "
+     "at the\n"
+     "first command that fails, unless there is a - before it; what is open then is aborted. PARAMETERs are\n"
+     "%DISKSH_PARAM_1% and so on. With --json each command is answered by one JSON value on a line of its "
+     "own.\n",
+     true, NULL},
     {COMMAND_CHECK, "check", "say whether a snapshot would succeed", "shadowpipe check -v VOLUME ...",
      "Takes the options of `snapshot`, asks the writers, and looks at volumes, components and room. No "
      "writer is\n"

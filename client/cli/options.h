@@ -17,7 +17,7 @@ enum option_kind {
     KIND_CHOICE, /* one of `choices`, its value in a uint32_t */
     KIND_BITS,   /* any of `choices`, the option repeated: their values, or-ed, in a uint32_t */
     KIND_LONG,   /* a uint64_t, in ms, not 0 */
-    KIND_GUID    /* into an array of GUID_TEXT_CHARS */
+    KIND_GUID    /* into an array of ID_CHARS */
 };
 
 /* Commands as bits: ON(RUN). */

@@ -152,16 +152,13 @@ static bool make_timeouts(const struct arguments *arguments, struct arena *arena
 static bool make_providers(const struct arguments *arguments, struct arena *arena,
                            PB(CreateSnapshot) * create, struct text *problem)
 {
-    enum {
-        GUID_CHARS = 37
-    };
     size_t count = arguments->providers.count;
     create->providers = arena_alloc(arena, (count ? count : 1) * sizeof *create->providers);
-    char *guids = arena_alloc(arena, (count ? count : 1) * GUID_CHARS);
+    char *guids = arena_alloc(arena, (count ? count : 1) * ID_CHARS);
     if (!create->providers || !guids)
         return no_memory(problem);
     for (size_t i = 0; i < count; i++) {
-        create->providers[i] = guids + i * GUID_CHARS;
+        create->providers[i] = guids + i * ID_CHARS;
         if (!guid_parse(arguments->providers.items[i], create->providers[i])) {
             text_format(problem,
                         "--provider does not take \"%s\": write an id as \"shadowpipe providers\" shows it.",

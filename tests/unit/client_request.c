@@ -205,7 +205,7 @@ static void the_commands_for_what_exists_check_theirs(void **state)
 
 static void ids_have_one_form(void **state)
 {
-    char guid[GUID_TEXT_CHARS];
+    char guid[ID_CHARS];
     (void)state;
     assert_true(guid_parse("{3808876B-C176-4E48-B7AE-04046E6CC752}", guid));
     assert_string_equal(guid, "3808876b-c176-4e48-b7ae-04046e6cc752");
