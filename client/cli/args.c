@@ -193,6 +193,14 @@ static bool check(const struct parser *parser)
             return false;
         }
     }
+    for (size_t i = 0; arguments->attach && i < options_count; i++) {
+        /* The snapshot exists: what would ask for one cannot go with it. */
+        if (parser->given[i] && !option_fits(&options[i], COMMAND_ATTACH) && options[i].commands != ON(RUN)) {
+            text_format(parser->problem, "--%s does not go with --attach: the snapshot exists.",
+                        options[i].name);
+            return false;
+        }
+    }
     if (arguments->help || arguments->version)
         return true;
     if (arguments->program && (!command || !command->takes_program)) {

@@ -99,27 +99,6 @@ static bool check_request(const struct arguments *arguments, struct text *proble
     return made && check_contexts(arguments, problem);
 }
 
-/* A snapshot that exists has been asked for already: nothing that is not listed here may be given. */
-static bool check_attach(const struct arguments *arguments, struct text *problem)
-{
-    struct arguments rest;
-    struct arguments nothing;
-    memset(&nothing, 0, sizeof nothing);
-    memcpy(&rest, arguments, sizeof rest); /* the bytes between its members, too */
-    rest.command = COMMAND_NONE;
-    rest.json = rest.quiet = false;
-    rest.pipe = rest.name = rest.attach = rest.ok_codes = rest.warn_codes = NULL;
-    rest.timeout_ms = 0;
-    rest.as = rest.mounts = nothing.as;
-    rest.ok = rest.warn = nothing.ok;
-    rest.program = NULL;
-    rest.program_count = 0;
-    return memcmp(&rest, &nothing, sizeof rest) == 0 ||
-           refuse(problem,
-                  "With --attach the snapshot exists: only --name, --as, --mount and what says how CMD "
-                  "went go with it.");
-}
-
 bool check_job(const struct arguments *arguments, struct text *problem)
 {
     if (arguments->command == COMMAND_RUN && arguments->program_count == 0)
@@ -128,7 +107,7 @@ bool check_job(const struct arguments *arguments, struct text *problem)
         return false;
     if (arguments->command == COMMAND_ATTACH)
         return arguments->snapshot || refuse(problem, "\"attach\" needs a snapshot: --snapshot ID.");
-    return arguments->attach ? check_attach(arguments, problem) : check_request(arguments, problem);
+    return arguments->attach || check_request(arguments, problem);
 }
 
 /* ---- snapshots that exist ---- */
