@@ -716,7 +716,7 @@ SP_API struct sp_document *sp_read_document(struct sp_client *client,
 SP_API void sp_document_free(struct sp_document *document); /* NULL is allowed */
 
 struct sp_document_source {
-    enum sp_document_kind kind; /* SP_DOCUMENT_BACKUP_COMPONENTS is all that the service takes */
+    enum sp_document_kind kind;
     const uint8_t *bytes;
     size_t size;              /* 1 byte to 32 MiB */
     uint32_t timeout_ms;      /* for each of its chunks of 256 KiB; 0 = the service's default */
@@ -724,7 +724,7 @@ struct sp_document_source {
 };
 
 /* Sends a document to the service and returns the id that OpenSession, InitializeForRestore,
- * InitializeForBackup and sp_import_set take, once. It belongs to the connection. Free the id with
+ * InitializeForBackup and sp_import_set take, or of metadata ExamineWriterMetadata, once. It belongs to the connection. Free the id with
  * sp_string_free. Errors: SP_INVALID_ARGUMENT with BAD_ARGUMENT (it is empty); what the service says, as
  * BAD_KIND and TOO_LARGE. */
 SP_API char *sp_put_document(struct sp_client *client, const struct sp_document_source *source,

@@ -75,11 +75,11 @@ static PB(Status) * check_beginning(struct connection *connection, const PB(PutD
 {
     struct broker *broker = connection->broker;
     uint64_t total = put->chunk->total_bytes;
-    if (put->kind != PB_VALUE(DOCUMENT_KIND, DOCUMENT_KIND_BACKUP_COMPONENTS))
+    if (put->kind == PB_VALUE(DOCUMENT_KIND, DOCUMENT_KIND_UNSPECIFIED))
         return error_field(
             error_advise(status_make(&broker->arena, PB_CODE(INVALID_ARGUMENT), "BAD_KIND",
-                                     "VSS takes no other document than that of the components"),
-                         "Send a Backup Components Document."),
+                                     "the request does not say which kind of document it brings"),
+                         "Send a Backup Components Document or a Writer Metadata Document."),
             "put_document.kind");
     if (total == 0 || total > DOCUMENT_MAX_BYTES)
         return error_field(error_advise(status_make(&broker->arena, PB_CODE(INVALID_ARGUMENT), "TOO_LARGE",

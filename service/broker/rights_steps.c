@@ -113,6 +113,7 @@ static const struct row {
     {PB_METHOD(SHOULD_BLOCK_REVERT), RIGHT_BIT_READ, NULL},
     {PB_METHOD(QUERY_DIFF_AREAS), RIGHT_BIT_READ, NULL},
     {PB_METHOD(COUNT_SNAPSHOTS), RIGHT_BIT_READ, NULL},
+    {PB_METHOD(EXAMINE_WRITER_METADATA), RIGHT_BIT_READ, NULL},
 };
 
 bool rights_for_step(const PB(Call) * call, const struct rights_subject *subject, uint32_t *rights)

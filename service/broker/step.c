@@ -161,6 +161,8 @@ static char **document_field(PB(Envelope) * envelope)
         return &envelope->call->initialize_for_backup->document_id;
     if (envelope->call->method_case == PB_METHOD(INITIALIZE_FOR_RESTORE))
         return &envelope->call->initialize_for_restore->document_id;
+    if (envelope->call->method_case == PB_METHOD(EXAMINE_WRITER_METADATA))
+        return &envelope->call->examine_writer_metadata->document_id;
     return NULL;
 }
 
@@ -185,7 +187,8 @@ static bool begin_document(struct session_step *step)
     char **field = document_field(step->envelope);
     if (field == NULL)
         return true;
-    const char *id = (*field)[0] != '\0' ? *field : step->session->document_id;
+    bool may_be_the_sessions = step->envelope->call->method_case != PB_METHOD(EXAMINE_WRITER_METADATA);
+    const char *id = (*field)[0] != '\0' || !may_be_the_sessions ? *field : step->session->document_id;
     if (id[0] == '\0')
         return true;
     step->document_id = arena_strdup(&step->arena, id);

@@ -148,6 +148,7 @@ static const struct method methods[] = {
     SYNC(QUERY_DIFF_AREAS, "QueryDiffAreasForVolume", NULL, query_diff_areas),
     SYNC(COUNT_SNAPSHOTS, "CountSnapshots", NULL, count_snapshots),
     SYNC(SHOULD_BLOCK_REVERT, "ShouldBlockRevert", NULL, should_block_revert),
+    SYNC(EXAMINE_WRITER_METADATA, "CreateVssExamineWriterMetadata", NULL, examine_writer_metadata),
     SYNC(CREATE_OBJECT, "CreateVssBackupComponents", NULL, create_object),
     SYNC(RELEASE_OBJECT, "Release", record_missing_object, release_object),
 };

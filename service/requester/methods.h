@@ -45,7 +45,7 @@ method_run initialize_for_restore, set_restore_state, set_selected_for_restore, 
 method_start pre_restore, post_restore;
 /* methods_manage.c */
 method_run expose_snapshot, unexpose_snapshot, break_snapshot_set, revert_to_snapshot, should_block_revert,
-    add_snapshot_to_recovery_set, get_root_and_logical_prefix_paths;
+    examine_writer_metadata, add_snapshot_to_recovery_set, get_root_and_logical_prefix_paths;
 method_start break_snapshot_set_ex, import_snapshots, query_revert_status, recover_set;
 /* methods_storage.c */
 method_run query_diff_areas, count_snapshots;

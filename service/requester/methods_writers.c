@@ -34,11 +34,28 @@ HRESULT get_writer_metadata_count(struct session *session, const PB(Call) * call
     return hresult;
 }
 
-static void put_result(struct reply *reply, bool is_ex, const struct metadata_part *part, PB(Writer) * writer)
+/* In which of the three replies a description goes. */
+enum asked {
+    ASKED_PLAIN,
+    ASKED_EX,
+    ASKED_EXAMINE
+};
+
+static void put_result(struct reply *reply, enum asked asked, const struct metadata_part *part,
+                       PB(Writer) * writer)
 {
-    PB(GetWriterMetadataResult) *out =
-        is_ex ? REPLY_OUT(reply, GET_WRITER_METADATA_EX, get_writer_metadata_ex, get_writer_metadata_result)
-              : REPLY_OUT(reply, GET_WRITER_METADATA, get_writer_metadata, get_writer_metadata_result);
+    PB(GetWriterMetadataResult) *out = NULL;
+    switch (asked) {
+    case ASKED_EX:
+        out = REPLY_OUT(reply, GET_WRITER_METADATA_EX, get_writer_metadata_ex, get_writer_metadata_result);
+        break;
+    case ASKED_EXAMINE:
+        out = REPLY_OUT(reply, EXAMINE_WRITER_METADATA, examine_writer_metadata, get_writer_metadata_result);
+        break;
+    case ASKED_PLAIN:
+        out = REPLY_OUT(reply, GET_WRITER_METADATA, get_writer_metadata, get_writer_metadata_result);
+        break;
+    }
     if (out == NULL) {
         return;
     }
@@ -52,7 +69,7 @@ static void put_result(struct reply *reply, bool is_ex, const struct metadata_pa
 
 /* Takes over the reference. A writer too large for the reply's memory is still named, without its details. */
 static HRESULT take_metadata(struct reply *reply, IVssExamineWriterMetadata *metadata,
-                             struct metadata_part part, bool is_ex)
+                             struct metadata_part part, enum asked asked)
 {
     static char left_out[] = "the components and files";
     PB(Writer) *writer = reply_message(reply, &shadowpipe__v1__writer__descriptor);
@@ -70,7 +87,7 @@ static HRESULT take_metadata(struct reply *reply, IVssExamineWriterMetadata *met
     }
     IVssExamineWriterMetadata_Release(metadata);
     if (SUCCEEDED(hresult) && writer != NULL) {
-        put_result(reply, is_ex, &part, writer);
+        put_result(reply, asked, &part, writer);
     }
     return hresult;
 }
@@ -122,7 +139,7 @@ HRESULT get_writer_metadata(struct session *session, const PB(Call) * call, stru
                                        .budget = in->part_bytes,
                                        .component = in->component,
                                        .file = in->file};
-    hresult = take_metadata(reply, metadata, part, false);
+    hresult = take_metadata(reply, metadata, part, ASKED_PLAIN);
     if (SUCCEEDED(hresult) && in->with_document) {
         describe_document(session, reply, &instance_id);
     }
@@ -155,11 +172,38 @@ HRESULT get_writer_metadata_ex(struct session *session, const PB(Call) * call, s
                                        .budget = in->part_bytes,
                                        .component = in->component,
                                        .file = in->file};
-    hresult = take_metadata(reply, plain, part, true);
+    hresult = take_metadata(reply, plain, part, ASKED_EX);
     if (SUCCEEDED(hresult) && in->with_document) {
         describe_document(session, reply, &instance_id);
     }
     return hresult;
+}
+
+/* A document that somebody has kept: no object is needed for it. */
+HRESULT examine_writer_metadata(struct session *session, const PB(Call) * call, struct reply *reply)
+{
+    const PB(ExamineWriterMetadata) *in = call->examine_writer_metadata;
+    static const char field[] = "examine_writer_metadata.document_id";
+    BSTR xml;
+    if (session->library.module == NULL) {
+        reply->failed_method = session->ready.method;
+        return session->ready.hresult;
+    }
+    HRESULT hresult = documents_take(session, reply, field, in->document_id, &xml);
+    if (FAILED(hresult)) {
+        return hresult;
+    }
+    if (xml == NULL) {
+        return reply_refuse(reply, field, "not the id of a document");
+    }
+    IVssExamineWriterMetadata *metadata = NULL;
+    hresult = session->library.examine_writer_metadata(xml, &metadata);
+    SysFreeString(xml);
+    if (FAILED(hresult) || metadata == NULL) {
+        return FAILED(hresult) ? hresult : E_POINTER;
+    }
+    const struct metadata_part part = {.with_components = in->with_components, .with_files = in->with_files};
+    return take_metadata(reply, metadata, part, ASKED_EXAMINE);
 }
 
 HRESULT free_writer_metadata(struct session *session, const PB(Call) * call, struct reply *reply)

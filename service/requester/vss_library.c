@@ -84,8 +84,11 @@ bool vss_library_load(struct vss_library *library, const wchar_t *path, bool mus
     }
 #ifdef _WIN64
     const char *mangled = "?CreateVssBackupComponents@@YAJPEAPEAVIVssBackupComponents@@@Z";
+    const char *mangled_examine =
+        "?CreateVssExamineWriterMetadata@@YAJPEAGPEAPEAVIVssExamineWriterMetadata@@@Z";
 #else
     const char *mangled = "?CreateVssBackupComponents@@YGJPAPAVIVssBackupComponents@@@Z";
+    const char *mangled_examine = "?CreateVssExamineWriterMetadata@@YGJPAGPAPAVIVssExamineWriterMetadata@@@Z";
 #endif
     assign(&library->create_backup_components,
            find(module, "CreateVssBackupComponentsInternal", mangled, failure));
@@ -95,6 +98,8 @@ bool vss_library_load(struct vss_library *library, const wchar_t *path, bool mus
            find(module, "IsVolumeSnapshottedInternal", "IsVolumeSnapshotted", failure));
     assign(&library->should_block_revert,
            find(module, "ShouldBlockRevertInternal", "ShouldBlockRevert", failure));
+    assign(&library->examine_writer_metadata,
+           find(module, "CreateVssExamineWriterMetadataInternal", mangled_examine, failure));
     struct ready_failure absent = {0};
     assign(&library->get_provider_management,
            find(module, "GetProviderMgmtInterfaceInternal", "GetProviderMgmtInterface", &absent));

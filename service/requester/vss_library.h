@@ -17,8 +17,10 @@ struct vss_library {
     void(STDAPICALLTYPE *free_snapshot_properties)(VSS_SNAPSHOT_PROP *properties);
     HRESULT(STDAPICALLTYPE *is_volume_snapshotted)(VSS_PWSZ volume, BOOL *present, LONG *capability);
     HRESULT(STDAPICALLTYPE *should_block_revert)(LPCWSTR volume, boolean *block);
+    HRESULT(STDAPICALLTYPE *examine_writer_metadata)(BSTR xml, IVssExamineWriterMetadata **metadata);
     /* NULL where the library has it not: only what is known about shadow storage depends on it. */
-    HRESULT(STDAPICALLTYPE *get_provider_management)(VSS_ID provider, IID interface_id, IUnknown **management);
+    HRESULT(STDAPICALLTYPE *get_provider_management)
+    (VSS_ID provider, IID interface_id, IUnknown **management);
 };
 
 /* Why a requester cannot work; goes into RequesterHello. */

@@ -870,8 +870,19 @@ static void test_document_goes_in(void **state)
     id = send_open(world, client, restore, document_id);
     world_run(world);
     session = opened(client, id);
+    PB(ExamineWriterMetadata) examine = SHADOWPIPE__V1__EXAMINE_WRITER_METADATA__INIT;
+    id = send_call(world, client, session, PB_METHOD(EXAMINE_WRITER_METADATA), &examine);
+    world_run(world);
+    (void)replied(client, id); /* it does not take the session's */
+    assert_int_equal(world->requesters[1].document_bytes, 0);
     (void)replied(client, send_restore(world, client, session, ""));
     assert_int_equal(world->requesters[1].document_bytes, 100);
+    examine.document_id = (char *)(uintptr_t)put_document(world, client, 70);
+    session = open_mode(world, client, restore);
+    id = send_call(world, client, session, PB_METHOD(EXAMINE_WRITER_METADATA), &examine);
+    world_run(world);
+    (void)replied(client, id);
+    assert_int_equal(world->requesters[2].document_bytes, 70);
     /* The requester finds that it is damaged. */
     world->document_refusal = "DAMAGED_DOCUMENT";
     document_id = put_document(world, client, 100);
@@ -924,7 +935,7 @@ static void test_bad_parts(void **state)
     world_run(world);
     assert_string_equal(client_status(client, id)->reason, "BAD_CHUNK");
     put.chunk = &chunk;
-    put.kind = PB_VALUE(DOCUMENT_KIND, DOCUMENT_KIND_WRITER_METADATA);
+    put.kind = PB_VALUE(DOCUMENT_KIND, DOCUMENT_KIND_UNSPECIFIED);
     id = client_send(world, client, &envelope);
     world_run(world);
     assert_string_equal(client_status(client, id)->reason, "BAD_KIND");

@@ -1125,6 +1125,34 @@ static const PB(CallReply) * initialize(PB(Call__MethodCase) method, const char 
     return method == PB_METHOD(INITIALIZE_FOR_RESTORE) ? run(method, &restore) : run(method, &backup);
 }
 
+static HRESULT STDAPICALLTYPE examine(BSTR xml, IVssExamineWriterMetadata **metadata)
+{
+    *metadata = NULL;
+    (void)saw("CreateVssExamineWriterMetadata %s", text(xml));
+    return VSS_E_INVALID_XML_DOCUMENT;
+}
+
+static void metadata_is_examined_by_the_library(void **state)
+{
+    (void)state;
+    static char id[] = "kept";
+    PB(ExamineWriterMetadata) in = SHADOWPIPE__V1__EXAMINE_WRITER_METADATA__INIT;
+    const PB(Call__MethodCase) method = PB_METHOD(EXAMINE_WRITER_METADATA);
+    bench.session.ready.hresult = E_ACCESSDENIED;
+    assert_hresult(run(method, &in)->hresult, E_ACCESSDENIED);
+    bench.session.library.module = GetModuleHandleW(NULL);
+    bench.session.library.examine_writer_metadata = examine;
+    const PB(CallReply) *reply = run(method, &in);
+    assert_hresult(reply->hresult, E_INVALIDARG);
+    assert_string_equal(reply->status->field, "examine_writer_metadata.document_id");
+    in.document_id = id;
+    assert_hresult(run(method, &in)->hresult, E_INVALIDARG);
+    put(id, "<x/>", 4, 0, 4, true, NULL);
+    reply = run(method, &in);
+    assert_hresult(reply->hresult, VSS_E_INVALID_XML_DOCUMENT);
+    assert_string_equal(seen, "CreateVssExamineWriterMetadata <x/>");
+}
+
 static void documents_go_in(void **state)
 {
     (void)state;
@@ -1229,11 +1257,21 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
     const struct CMUnitTest tests[] = {
-        TEST(components_are_chosen),      TEST(places_are_told),          TEST(bad_components_are_refused),
-        TEST(restore_runs_in_phases),     TEST(snapshots_are_managed),    TEST(bad_ids_are_refused),
-        TEST(functions_need_the_library), TEST(reserved_methods_say_so),  TEST(every_method_has_a_row),
-        TEST(components_become_data),     TEST(failures_inside_are_told), TEST(documents_go_in),
-        TEST(bad_parts_are_refused),      TEST(documents_come_out),
+        TEST(components_are_chosen),
+        TEST(places_are_told),
+        TEST(bad_components_are_refused),
+        TEST(restore_runs_in_phases),
+        TEST(snapshots_are_managed),
+        TEST(bad_ids_are_refused),
+        TEST(functions_need_the_library),
+        TEST(reserved_methods_say_so),
+        TEST(every_method_has_a_row),
+        TEST(metadata_is_examined_by_the_library),
+        TEST(components_become_data),
+        TEST(failures_inside_are_told),
+        TEST(documents_go_in),
+        TEST(bad_parts_are_refused),
+        TEST(documents_come_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
