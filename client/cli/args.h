@@ -40,7 +40,8 @@ enum command_id {
     COMMAND_UNEXPOSE,
     COMMAND_BREAK,
     COMMAND_IMPORT,
-    COMMAND_REVERT
+    COMMAND_REVERT,
+    COMMAND_RESTORE
 };
 
 struct arguments {
@@ -57,8 +58,8 @@ struct arguments {
     /* writers, volumes, providers */
     bool refresh;
     bool components;
-    const char *writer;
-    /* snapshot, run, check; some of it attach */
+    struct string_list writers; /* also restore */
+    /* snapshot, run, check; some of it attach and restore */
     struct string_list volumes;
     struct string_list paths;
     const char *name;
@@ -92,13 +93,25 @@ struct arguments {
     /* snapshot, attach */
     const char *hold;
     uint32_t hold_ms;
-    /* run */
+    /* restore */
+    struct string_list metadata;
+    struct string_list accepted;
+    bool skip_missing;
+    bool rehearse;
+    const char *to;
+    const char *restore_options;
+    const char *roll_forward; /* "none", "all", or a point */
+    const char *restore_name;
+    bool authoritative;
+    bool more;
+    /* run, restore */
     const char *ok_codes;
     struct code_list ok;
     const char *warn_codes;
     struct code_list warn;
-    /* list, delete, expose, unexpose, break, import, revert; `volumes` has at most one there */
-    const char *snapshot;         /* an id in any form; of attach also a device */
+    /* list, delete, expose, unexpose, break, import, revert, restore (document); `volumes` has at most one
+     * there */
+    const char *snapshot;  /* an id in any form; of attach also a device */
     char set_id[ID_CHARS]; /* "" = not given */
     uint64_t older_than_ms;
     const char *owner;

@@ -171,3 +171,23 @@ bool check_object(const struct arguments *arguments, struct text *problem)
         return false;
     }
 }
+
+bool check_writers(const struct arguments *arguments, struct text *problem)
+{
+    if (arguments->writers.count <= 1)
+        return true;
+    text_add(problem, "--writer is given twice.");
+    return false;
+}
+
+bool check_restore(const struct arguments *arguments, struct text *problem)
+{
+    if (!arguments->document)
+        text_add(problem, "\"restore\" needs the backup's document: --document FILE.");
+    else if (!arguments->rehearse && arguments->program_count == 0)
+        text_add(problem, "\"restore\" needs a program behind -- that copies the files, or --rehearse.");
+    else if (arguments->rehearse && arguments->manifest)
+        text_add(problem,
+                 "--rehearse does not go with --manifest: where files go is known after PreRestore.");
+    return problem->size == 0;
+}

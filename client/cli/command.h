@@ -31,6 +31,7 @@ enum outcome command_import(struct session *session);
 enum outcome command_revert(struct session *session);
 int command_run(struct session *session);
 enum outcome command_session(struct session *session);
+int command_restore(struct session *session);
 
 /* Connects within what --timeout leaves; a failure is reported. */
 bool session_connect(struct session *session, enum outcome *outcome);

@@ -72,8 +72,8 @@ static PB(Envelope__BodyCase)
     case COMMAND_WRITERS:
         writers->with_components = arguments->components;
         writers->refresh = arguments->refresh;
-        if (arguments->writer)
-            writers->writer = (char *)arguments->writer;
+        if (arguments->writers.count > 0)
+            writers->writer = (char *)arguments->writers.items[0];
         request->body_case = PB_BODY(LIST_WRITERS);
         request->list_writers = writers;
         return PB_BODY(WRITERS_REPLY);

@@ -51,5 +51,6 @@ void args_help(enum command_id command, struct text *text)
         }
     }
     add_options(command, text);
-    text_format(text, "\n%s", command == COMMAND_RUN ? run_exit_codes_help : exit_codes_help);
+    text_format(text, "\n%s",
+                command == COMMAND_RUN || command == COMMAND_RESTORE ? run_exit_codes_help : exit_codes_help);
 }

@@ -29,9 +29,11 @@ static char **read_arguments(size_t *count)
 }
 
 /* What ends this program before a command has begun. */
-static int own_failure(enum command_id command, enum outcome outcome)
+static int own_failure(const struct arguments *arguments, enum outcome outcome)
 {
-    return command == COMMAND_RUN ? OUTCOME_RUN_OFFSET + (int)outcome : (int)outcome;
+    bool runs =
+        arguments->command == COMMAND_RUN || (arguments->command == COMMAND_RESTORE && !arguments->rehearse);
+    return runs ? OUTCOME_RUN_OFFSET + (int)outcome : (int)outcome;
 }
 
 /* The command line may be wrong before --json is reached. */
@@ -62,7 +64,7 @@ static int usage(const struct arguments *arguments, bool json, const struct text
     }
     text_free(&text);
     sp_error_free(error);
-    return own_failure(arguments->command, OUTCOME_USAGE);
+    return own_failure(arguments, OUTCOME_USAGE);
 }
 
 static int print_help(const struct arguments *arguments)
@@ -101,6 +103,7 @@ static const struct {
     {COMMAND_BREAK, command_break, NULL},
     {COMMAND_IMPORT, command_import, NULL},
     {COMMAND_REVERT, command_revert, NULL},
+    {COMMAND_RESTORE, NULL, command_restore},
     /* clang-format on */
 };
 
@@ -121,7 +124,7 @@ static int run_command(const struct arguments *arguments)
     session.cancel = sp_cancel_create();
     if (!session.cancel || !terminal_catch_interrupts(session.cancel)) {
         terminal_complain("shadowpipe: There is not enough memory.\n");
-        return own_failure(arguments->command, OUTCOME_FAILED);
+        return own_failure(arguments, OUTCOME_FAILED);
     }
     int code = carry_out(&session);
     sp_close(session.client);

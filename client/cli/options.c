@@ -4,6 +4,7 @@
 #define ON_REQUESTS (ON(SNAPSHOT) | ON(RUN) | ON(CHECK))
 #define ON_JOBS     (ON(SNAPSHOT) | ON(RUN))
 #define ON_READERS  (ON_JOBS | ON(ATTACH))
+#define ON_PROGRAM  (ON(RUN) | ON(RESTORE))
 #define ON_CHANGES  (ON(DELETE) | ON(BREAK) | ON(IMPORT) | ON(REVERT))
 #define ON_ALL      UINT32_MAX
 
@@ -143,13 +144,34 @@ const struct option options[] = {
          "make DIR a link to the snapshot; DIR must not exist, its folder must"),
     {"hold", 0, KIND_HOLD, ON(SNAPSHOT) | ON(ATTACH), AT(hold), AT(hold_ms), "TIME",
      "keep the snapshot this long", NULL},
-    CODES("ok-codes", ON(RUN), ok_codes, ok, "exit codes of CMD that mean success (0; with robocopy 0-7)"),
-    CODES("warn-codes", ON(RUN), warn_codes, warn, "exit codes of CMD that mean success with a warning"),
+    TEXT("document", 'd', ON(RESTORE), document, "FILE", "the Backup Components Document of the backup"),
+    LIST("metadata", 0, ON(RESTORE), metadata, "FILE",
+         "a Writer Metadata Document of the backup; without it today's counts"),
+    LIST("component", 0, ON(RESTORE), selected, "WRITER:PATH\\NAME",
+         "only this component, or this part of one; may be repeated"),
+    LIST("accept", 0, ON(RESTORE), accepted, "WRITER",
+         "restore it although it wants more than files in place: CMD sees to that"),
+    FLAG("skip-missing-writers", 0, ON(RESTORE), skip_missing,
+         "leave out components whose writer does not run"),
+    FLAG("rehearse", 0, ON(RESTORE), rehearse,
+         "say what would be restored and what is in the way; change nothing"),
+    TEXT("to", 0, ON(RESTORE), to, "DIR", "restore below DIR instead of where the files were"),
+    TEXT("manifest", 0, ON(RESTORE), manifest, "FILE", "write what CMD has to do to FILE, and keep it"),
+    TEXT("restore-options", 0, ON(RESTORE), restore_options, "TEXT",
+         "for the writers, as their maker describes"),
+    FLAG("authoritative", 0, ON(RESTORE), authoritative, "what is restored prevails over its replicas"),
+    TEXT("roll-forward", 0, ON(RESTORE), roll_forward, "none|all|POINT",
+         "how far logs are replayed afterwards"),
+    TEXT("restore-name", 0, ON(RESTORE), restore_name, "NAME",
+         "restore the one component under another name"),
+    FLAG("more", 0, ON(RESTORE), more, "more restores follow: databases stay ready for them"),
+    CODES("ok-codes", ON_PROGRAM, ok_codes, ok, "exit codes of CMD that mean success (0; with robocopy 0-7)"),
+    CODES("warn-codes", ON_PROGRAM, warn_codes, warn, "exit codes of CMD that mean success with a warning"),
     FLAG("prometheus", 0, ON(STATUS), prometheus, "print Prometheus metrics"),
     TEXT("script", 's', ON(SESSION), script, "FILE", "read the commands from FILE; - is standard input"),
     TEXT("log", 'l', ON(SESSION), log, "FILE", "write what is shown to FILE as well"),
     FLAG("components", 0, ON(WRITERS), components, "also what each writer looks after"),
-    TEXT("writer", 0, ON(WRITERS), writer, "WRITER", "only this one (name or id)"),
+    LIST("writer", 0, ON(WRITERS) | ON(RESTORE), writers, "WRITER", "only this one (name or id)"),
     FLAG("refresh", 0, ON_LISTS, refresh, "ask again instead of a recent answer"),
     GUID("set", ON(LIST) | ON(DELETE) | ON(BREAK), set_id, "this snapshot set"),
     LONG("older-than", ON(LIST), older_than_ms, "only those that are older than this, as in 7d"),
@@ -195,7 +217,7 @@ const struct command commands[] = {
      "value.\n",
      false, NULL},
     {COMMAND_WRITERS, "writers", "the applications that take part in snapshots, and their state",
-     "shadowpipe writers [--components] [--writer WRITER]", "", false, NULL},
+     "shadowpipe writers [--components] [--writer WRITER]", "", false, check_writers},
     {COMMAND_VOLUMES, "volumes", "the volumes, and which of them can be copied", "shadowpipe volumes", "",
      false, NULL},
     {COMMAND_PROVIDERS, "providers", "what makes the copies", "shadowpipe providers", "", false, NULL},
@@ -260,6 +282,16 @@ const struct command commands[] = {
      "EVERYTHING that was written to the volume since then is lost, with the snapshots that are younger. It\n"
      "cannot be stopped once it runs. Asks unless --yes is given.\n",
      false, check_object},
+    {COMMAND_RESTORE, "restore", "put back what a backup by components saved, with the writers",
+     "shadowpipe restore -d FILE [--component WRITER:PATH\\NAME] ... -- CMD ...",
+     "Tells the writers of a restore, runs CMD, which copies the files back, and tells them how it ended. "
+     "CMD\n"
+     "finds what to copy, and where to, in the JSON file that the variable SHADOWPIPE_RESTORE_MANIFEST "
+     "names.\n"
+     "A writer that fails before CMD stops the restore, and nothing is touched. With --json what CMD prints "
+     "goes\n"
+     "to standard error.\n",
+     true, check_restore},
 };
 
 const size_t commands_count = sizeof commands / sizeof *commands;

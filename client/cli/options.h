@@ -72,5 +72,7 @@ bool check_delete(const struct arguments *arguments, struct text *problem);
 bool check_expose(const struct arguments *arguments, struct text *problem);
 bool check_object(const struct arguments *arguments,
                   struct text *problem); /* what names one thing by its id */
+bool check_writers(const struct arguments *arguments, struct text *problem);
+bool check_restore(const struct arguments *arguments, struct text *problem);
 
 #endif

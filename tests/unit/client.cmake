@@ -4,6 +4,7 @@ foreach(part
     display
     json
     places
+  restore
     quote
     session
     request

@@ -74,6 +74,32 @@ static void run_takes_everything(void **state)
     assert_string_equal(arguments.program[4], "-v");
 }
 
+static void restore_takes_everything(void **state)
+{
+    (void)state;
+    assert_true(parse(
+        "restore -d b.xml --metadata a.xml --metadata b.xml --writer A --writer B --component A:P\\N "
+        "--accept A --skip-missing-writers --to D:\\new --manifest m.json --restore-options gently "
+        "--authoritative --roll-forward all --restore-name x --more --ok-codes 0-3 --warn-codes 4 -- cmd"));
+    assert_int_equal(arguments.command, COMMAND_RESTORE);
+    assert_string_equal(arguments.document, "b.xml");
+    assert_int_equal(arguments.metadata.count, 2);
+    assert_int_equal(arguments.writers.count, 2);
+    assert_string_equal(arguments.selected.items[0], "A:P\\N");
+    assert_string_equal(arguments.accepted.items[0], "A");
+    assert_true(arguments.skip_missing);
+    assert_string_equal(arguments.to, "D:\\new");
+    assert_string_equal(arguments.manifest, "m.json");
+    assert_string_equal(arguments.restore_options, "gently");
+    assert_true(arguments.authoritative);
+    assert_string_equal(arguments.roll_forward, "all");
+    assert_string_equal(arguments.restore_name, "x");
+    assert_true(arguments.more);
+    assert_true(codes_contain(&arguments.ok, 3));
+    assert_true(parse("restore --document b.xml --rehearse"));
+    assert_true(arguments.rehearse);
+}
+
 static void the_others_take_theirs(void **state)
 {
     (void)state;
@@ -89,7 +115,7 @@ static void the_others_take_theirs(void **state)
     assert_true(parse("writers --components --refresh --writer SqlServerWriter"));
     assert_true(arguments.components);
     assert_true(arguments.refresh);
-    assert_string_equal(arguments.writer, "SqlServerWriter");
+    assert_string_equal(arguments.writers.items[0], "SqlServerWriter");
     assert_true(parse("volumes"));
     assert_true(parse("providers"));
     assert_true(parse("snapshot -v C: --hold 0 --no-writers"));
@@ -117,6 +143,11 @@ static void wrong_lines_are_named(void **state)
     refuse("status --timeout 0", "--timeout does not take \"0\"");
     refuse("status --timeout soon", "\"soon\"");
     refuse("status --timeout 1 --timeout 2", "twice");
+    refuse("writers --writer A --writer B", "twice");
+    refuse("restore -- x", "--document FILE");
+    refuse("restore -d b.xml", "needs a program");
+    refuse("restore -d b.xml --rehearse --manifest m", "--manifest");
+    refuse("restore -d b.xml -v C: -- x", "--volume");
     refuse("status --pipe=", "empty value");
     refuse("run -v -- x", "--volume needs a value");
     refuse("run -v C: xcopy", "behind --");
@@ -190,6 +221,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(run_takes_everything, forget),
+        cmocka_unit_test_teardown(restore_takes_everything, forget),
         cmocka_unit_test_teardown(the_others_take_theirs, forget),
         cmocka_unit_test_teardown(wrong_lines_are_named, forget),
         cmocka_unit_test_teardown(lists_are_bounded, forget),

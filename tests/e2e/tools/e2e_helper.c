@@ -3,10 +3,11 @@
  *   unmap LETTER       takes it away
  *   hold FILE          opens FILE without sharing, says "ready", keeps it until stdin ends
  *   squat PIPE         creates the only instance of PIPE, says "ready", keeps it until stdin ends
- *   report CODE ...    prints the arguments after CODE and the environment's SHADOWPIPE_ variables; exits
- * with CODE wait FILE          prints "ready" and ends with 0 as soon as FILE exists kill PID           ends
- * a process without a chance to clean up Text goes out as UTF-8. Exit code 90 = Windows refused; the error is
- * on stderr. */
+ *   report CODE ...    prints the arguments after CODE and the variables SHADOWPIPE_...; exits with CODE
+ *   restore DIR        copies what the restore manifest lists, from DIR\S\path to its targets
+ *   wait FILE          prints "ready" and ends with 0 as soon as FILE exists
+ *   kill PID           ends a process without a chance to clean up
+ * Text goes out as UTF-8. Exit code 90 = Windows refused; the error is on stderr. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -125,6 +126,65 @@ static int report(int count, wchar_t **arguments)
     return _wtoi(arguments[0]);
 }
 
+/* The value behind the next "KEY": of the manifest, a string or a word; moves *at behind it. */
+static BOOL next_value(const char **at, const char *key, wchar_t *value, int size)
+{
+    char plain[1024];
+    size_t length = 0;
+    char quoted[64];
+    snprintf(quoted, sizeof quoted, "\"%s\":", key);
+    const char *from = strstr(*at, quoted);
+    if (!from)
+        return FALSE;
+    from += strlen(quoted);
+    BOOL string = *from == '"';
+    for (from += string; *from && !strchr(string ? "\"" : ",}]", *from) && length + 1 < sizeof plain;
+         from++) {
+        if (*from == '\\')
+            from++;
+        plain[length++] = *from;
+    }
+    plain[length] = 0;
+    *at = from;
+    return MultiByteToWideChar(CP_UTF8, 0, plain, -1, value, size) > 0;
+}
+
+static char *read_manifest(void)
+{
+    wchar_t path[MAX_PATH];
+    DWORD size = GetEnvironmentVariableW(L"SHADOWPIPE_RESTORE_MANIFEST", path, MAX_PATH);
+    FILE *file = size > 0 && size < MAX_PATH ? _wfopen(path, L"rb") : NULL;
+    char *text = calloc(1, 1 << 20);
+    if (!file || !text || fread(text, 1, (1 << 20) - 1, file) == 0)
+        return NULL;
+    fclose(file);
+    return text;
+}
+
+/* One xcopy for each file set. */
+static int restore(const wchar_t *directory)
+{
+    const char *at = read_manifest();
+    wchar_t path[512];
+    wchar_t filespec[128];
+    wchar_t recursive[8];
+    wchar_t target[512];
+    wchar_t line[1600];
+    if (!at)
+        return refused("there is no manifest");
+    while (next_value(&at, "path", path, 512)) {
+        if (!next_value(&at, "filespec", filespec, 128) || !next_value(&at, "recursive", recursive, 8) ||
+            !next_value(&at, "targetPath", target, 512))
+            return refused("the manifest lacks something");
+        swprintf(line, 1600, L"xcopy /I /Y /Q %ls \"%ls\\%lc%ls\\%ls\" \"%ls\"",
+                 wcscmp(recursive, L"true") == 0 ? L"/S" : L"", directory, path[0], path + 2, filespec,
+                 target);
+        if (_wsystem(line) != 0)
+            return refused("xcopy failed");
+    }
+    return 0;
+}
+
 static int wait_for(const wchar_t *file)
 {
     puts("ready");
@@ -158,6 +218,8 @@ int wmain(int argc, wchar_t **argv)
         return squat(argv[2]);
     if (wcscmp(what, L"report") == 0)
         return report(argc - 2, argv + 2);
+    if (wcscmp(what, L"restore") == 0)
+        return restore(argv[2]);
     if (wcscmp(what, L"wait") == 0)
         return wait_for(argv[2]);
     if (wcscmp(what, L"kill") == 0)
