@@ -194,8 +194,9 @@ static bool check(const struct parser *parser)
         }
     }
     for (size_t i = 0; arguments->attach && i < options_count; i++) {
-        /* The snapshot exists: what would ask for one cannot go with it. */
-        if (parser->given[i] && !option_fits(&options[i], COMMAND_ATTACH) && options[i].commands != ON(RUN)) {
+        /* The snapshot exists: what `snapshot` would take to make one cannot go with it. */
+        if (parser->given[i] && !option_fits(&options[i], COMMAND_ATTACH) &&
+            options[i].commands & ON(SNAPSHOT)) {
             text_format(parser->problem, "--%s does not go with --attach: the snapshot exists.",
                         options[i].name);
             return false;

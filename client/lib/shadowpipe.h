@@ -724,9 +724,9 @@ struct sp_document_source {
 };
 
 /* Sends a document to the service and returns the id that OpenSession, InitializeForRestore,
- * InitializeForBackup and sp_import_set take, or of metadata ExamineWriterMetadata, once. It belongs to the connection. Free the id with
- * sp_string_free. Errors: SP_INVALID_ARGUMENT with BAD_ARGUMENT (it is empty); what the service says, as
- * BAD_KIND and TOO_LARGE. */
+ * InitializeForBackup and sp_import_set take, or of metadata ExamineWriterMetadata, once. It belongs to the
+ * connection. Free the id with sp_string_free. Errors: SP_INVALID_ARGUMENT with BAD_ARGUMENT (it is empty);
+ * what the service says, as BAD_KIND and TOO_LARGE. */
 SP_API char *sp_put_document(struct sp_client *client, const struct sp_document_source *source,
                              struct sp_error **error);
 SP_API void sp_string_free(char *string); /* NULL is allowed */
