@@ -257,7 +257,6 @@ static bool import_found(struct operation *operation, const struct finding *find
 }
 
 static const struct step import_steps[] = {
-    OPERATION_STEP(CREATE_OBJECT, STARTING, NULL, NULL, NULL, false),
     OPERATION_STEP(INITIALIZE_FOR_BACKUP, INITIALIZING, NULL, fill_document, NULL, false),
     OPERATION_STEP(SET_CONTEXT, INITIALIZING, NULL, operation_fill_context, NULL, false),
     OPERATION_ASKS,

@@ -56,6 +56,7 @@ void lease_discard(struct lease *lease);
  * *status is why. */
 struct lease *lease_find(struct connection *connection, const char *id, const char *token,
                          PB(Status) * *status);
+/* Takes the same time wherever they differ. */
 bool tokens_equal(const char *one, const char *other);
 /* NULL, or why this connection may not finish the lease, which is gone if it was lost. */
 PB(Status) *
@@ -75,6 +76,5 @@ void leases_lose_record(struct record *record, const char *reason);
 /* The set's end answers those who wait for it. */
 void finishes_reply(struct set *set, PB(Completion) completion, PB(Status) * failure);
 void leases_free(struct broker *broker);
-bool tokens_equal(const char *one, const char *other);
 
 #endif

@@ -248,16 +248,28 @@ static void run(struct operation *operation, const struct step *steps)
 static void send_document(struct operation *operation)
 {
     struct broker *broker = operation->request.broker;
-    if (operation->document == NULL || operation->document_sent == operation->document->size)
+    if (operation->document_sent == operation->document->size)
         run(operation, operation->type->steps);
     else
         (void)document_send(operation->requester, operation->document, &operation->document_sent,
                             broker->config.call_ms);
 }
 
-static void on_ready(void *subject)
+/* A new object forgets the documents that came before it. */
+static bool on_created(void *subject)
 {
     send_document(subject);
+    return false;
+}
+
+static const struct step document_steps[] = {
+    {PB_METHOD(CREATE_OBJECT), PB_PHASE(STARTING), LIMIT_CALL, NULL, NULL, NULL, on_created, false},
+    OPERATION_ENDS};
+
+static void on_ready(void *subject)
+{
+    struct operation *operation = subject;
+    run(operation, operation->document != NULL ? document_steps : operation->type->steps);
 }
 
 static void on_answered(void *subject, const PB(Envelope) * reply)
@@ -443,12 +455,6 @@ void operation_begin_with(struct connection *connection, const PB(Envelope) * en
         volumes_ask(broker, &operation->volume_wait);
     else
         wait_for_turn(operation);
-}
-
-void operation_begin(struct connection *connection, const PB(Envelope) * envelope,
-                     const struct operation_type *type)
-{
-    operation_begin_with(connection, envelope, type, NULL);
 }
 
 /* ---- all of them ---- */

@@ -83,12 +83,15 @@ struct operation {
     size_t imported_count;
 };
 
-/* Takes the request; `type` checks the rest. */
-void operation_begin(struct connection *connection, const PB(Envelope) * envelope,
-                     const struct operation_type *type);
-/* The same, and the document that is sent before the steps. */
+/* Takes the request, and the document (or NULL) that is sent once the object is there; the steps come after.
+ */
 void operation_begin_with(struct connection *connection, const PB(Envelope) * envelope,
                           const struct operation_type *type, struct document *document);
+static inline void operation_begin(struct connection *connection, const PB(Envelope) * envelope,
+                                   const struct operation_type *type)
+{
+    operation_begin_with(connection, envelope, type, NULL);
+}
 /* Answered, or not to be answered any more. */
 void operation_end(struct operation *operation);
 /* Answers by the type's rule, and ends. NULL: no memory. */

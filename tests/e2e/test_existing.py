@@ -7,15 +7,15 @@ from harness import wine, wire
 from harness.wine import wait_until
 from test_sessions import Session, put
 
-APP_ROLLBACK = 0x9
-VETO, NOT_FOUND, NOT_IMPLEMENTED = 0x80042306, 0x80042308, 0x80004001
+APP_ROLLBACK, TRANSPORTABLE, IMPORTED = 0x9, 0x20, 0x80000
+VETO, NOT_FOUND = 0x80042306, 0x80042308
 
 
-def make_persistent(client, pb, volume="S:\\"):
-    """A snapshot that stays, by a session that is closed. Its id."""
+def make_persistent(client, pb, volume="S:\\", attributes=0):
+    """A snapshot that stays, by a session that is closed: its id, and its Backup Components Document."""
     session = Session(client, pb)
     session.good("initialize_for_backup")
-    session.good("set_context", context=APP_ROLLBACK)
+    session.good("set_context", context=APP_ROLLBACK | attributes)
     session.good("set_backup_state", backup_type=5)
     session.good("gather_writer_metadata")
     session.good("start_snapshot_set")
@@ -23,8 +23,10 @@ def make_persistent(client, pb, volume="S:\\"):
     session.good("prepare_for_backup")
     session.good("do_snapshot_set")
     session.good("backup_complete")
+    session.good("save_as_xml")
+    document = session.read("BACKUP_COMPONENTS")
     session.close()
-    return snapshot_id
+    return snapshot_id, document
 
 
 @pytest.fixture
@@ -33,7 +35,7 @@ def keeper(client, pb, machine):
     made = []
 
     def keep(volume="S:\\"):
-        made.append(make_persistent(client, pb, volume))
+        made.append(make_persistent(client, pb, volume)[0])
         return made[-1]
 
     yield keep
@@ -112,6 +114,44 @@ def test_expose(client, volumes, machine, prefix, pb, keeper):
     assert error.value.status.method == "UnexposeSnapshot"
 
 
+def test_share(client, volumes, machine, pb, keeper):
+    snapshot_id = keeper("S:\\")
+    assert client.call(pb.Expose(snapshot_id=snapshot_id, as_share="copy", sub_path="a")).exposed == "copy"
+    snapshot = client.call(pb.ListSnapshots(snapshot_id=snapshot_id)).snapshots[0].snapshot
+    assert (snapshot.exposed_name, snapshot.exposed_path.strip("\\")) == ("copy", "a")
+    client.call(pb.Unexpose(snapshot_id=snapshot_id))
+
+
+def test_import_and_break(client, volumes, machine, pb):
+    machine.scenario({"machine": {"hardware_provider": 1}})
+    snapshot_id, xml = make_persistent(client, pb, attributes=TRANSPORTABLE)
+    assert ids(client, pb) == []
+    imported = client.call(pb.ImportSet(document_id=put(client, pb, xml))).snapshots
+    assert [s.snapshot_id for s in imported] == [snapshot_id] and imported[0].attributes & IMPORTED
+    record = client.call(pb.ListSnapshots()).snapshots[0]
+    assert (record.snapshot.snapshot_id, record.origin) == (snapshot_id, pb.ORIGIN_UNKNOWN)
+    client.call(pb.BreakSet(set_id=imported[0].set_id))
+    assert ids(client, pb) == []
+    with pytest.raises(wire.StatusError) as error:
+        client.call(pb.ImportSet(document_id=put(client, pb, xml)))
+    assert error.value.status.hresult_name == "VSS_E_NO_SNAPSHOTS_IMPORTED"
+
+
+def test_revert(client, volumes, machine, pb, keeper):
+    machine.scenario({"machine": {"server": 1, "revert_ms": 1500}, "volumes": {"busy": "S:\\"}})
+    snapshot_id = keeper("S:\\")
+    (volumes["S"] / "a" / "plain.txt").write_text("later")
+    with pytest.raises(wire.StatusError) as error:
+        client.call(pb.RevertVolume(snapshot_id=snapshot_id))
+    assert error.value.status.hresult_name == "VSS_E_VOLUME_IN_USE"
+    revert = client.start(pb.RevertVolume(snapshot_id=snapshot_id, force_dismount=True))
+    revert.until_phase("REVERTING")
+    client.call(pb.Cancel(id=revert.id))
+    volume = client.call(pb.ListSnapshots(snapshot_id=snapshot_id)).snapshots[0].snapshot.volume_guid_path
+    assert revert.result().volume == volume
+    assert (volumes["S"] / "a" / "plain.txt").read_text() == "plain on S\n"
+
+
 def test_attach(client, new_client, volumes, machine, prefix, pb, keeper):
     snapshot_id = keeper("S:\\")
     device = client.call(pb.ListSnapshots(snapshot_id=snapshot_id)).snapshots[0].snapshot.device_root
@@ -136,12 +176,13 @@ def test_refusals_of_vss(client, volumes, machine, pb, keeper):
     snapshot_id = keeper("S:\\")
     set_id = client.call(pb.ListSnapshots()).snapshots[0].snapshot.set_id
     document = put(client, pb, b"<not a document>")
-    for request, method in ((pb.BreakSet(set_id=set_id), "BreakSnapshotSet"),
-                            (pb.ImportSet(document_id=document), "InitializeForBackup"),
-                            (pb.RevertVolume(snapshot_id="11111111-2222-3333-4444-555555555555"),
-                             "GetSnapshotProperties")):
+    nobody = "11111111-2222-3333-4444-555555555555"
+    for request, method, name in (
+            (pb.BreakSet(set_id=set_id), "BreakSnapshotSet", "VSS_E_PROVIDER_VETO"),
+            (pb.ImportSet(document_id=document), "InitializeForBackup", "VSS_E_INVALID_XML_DOCUMENT"),
+            (pb.RevertVolume(snapshot_id=nobody), "GetSnapshotProperties", "VSS_E_OBJECT_NOT_FOUND")):
         with pytest.raises(wire.StatusError) as error:
             client.call(request)
         status = error.value.status
-        assert (status.method, status.hresult >> 31) == (method, 1) and status.hresult_name and status.advice
+        assert (status.method, status.hresult_name) == (method, name) and status.advice
     assert ids(client, pb) == [snapshot_id]

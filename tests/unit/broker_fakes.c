@@ -110,6 +110,8 @@ static void note_step(struct world *world, struct fake_requester *requester, con
     switch (call->method_case) {
     case PB_METHOD(CREATE_OBJECT):
         requester->has_object = true;
+        requester->document_bytes = 0; /* a new object forgets them */
+        requester->document_is_whole = false;
         requester->document = (struct fake_document){.count = 0};
         world->writers_disabled = 0;
         break;
