@@ -27,6 +27,7 @@ void clients_init(struct model *model)
         client->owner = model_random(model, OWNERS);
         client->is_malicious = client->owner == MALICIOUS_OWNER;
         client->rights = model_chance(model, 80) ? BACKUP_OPERATOR : rights[model_random(model, 6)];
+        client->rights |= model_chance(model, 60) ? RIGHT_BIT_PERSIST : 0;
         client->actions_left = (unsigned)model_between(model, 3, 25);
         client->half_duplex = model_chance(model, 30);
         client->crashes = model_chance(model, 20);
@@ -138,8 +139,9 @@ static void choose_limits(struct model *model, const struct client *client, stru
                                        PB_PHASE(CREATING), PB_PHASE(COMPLETING)};
     if (model_chance(model, client->is_short ? 50 : 8))
         parts->wish.queue_timeout_ms = (uint32_t)model_between(model, 1, 20000);
-    if (model_chance(model, 20))
-        parts->wish.complete_within_ms = (uint32_t)model_between(model, 1, 60000);
+    if (model_chance(model, 35))
+        parts->wish.complete_within_ms =
+            (uint32_t)model_between(model, 1, model_chance(model, 50) ? 1500 : 60000);
     if (!model_chance(model, 10))
         return;
     shadowpipe__v1__phase_timeout__init(&parts->phase);
@@ -158,8 +160,13 @@ static void create_snapshot(struct model *model, const struct client *client, st
     choose_writers(model, &parts);
     choose_limits(model, client, &parts);
     parts.wish.purpose = constant("model");
-    if (model_chance(model, 15))
+    if (model_chance(model, 15)) {
         parts.wish.context = PB_VALUE(CONTEXT, CONTEXT_FILE_SHARE_BACKUP);
+    } else if (model_chance(model, 18)) {
+        parts.wish.context = model_chance(model, 70) ? PB_VALUE(CONTEXT, CONTEXT_APP_ROLLBACK)
+                                                     : PB_VALUE(CONTEXT, CONTEXT_NAS_ROLLBACK);
+        parts.wish.keep_ms = model_chance(model, 50) ? model_between(model, 1, 20000) : 0;
+    }
     if (model_chance(model, 30)) {
         parts.wish.backup_type = model_chance(model, 70) ? PB_VALUE(BACKUP_TYPE, BACKUP_TYPE_FULL)
                                                          : PB_VALUE(BACKUP_TYPE, BACKUP_TYPE_LOG);

@@ -17,10 +17,11 @@ static uint32_t rights_of(const PB(Envelope) * envelope)
     const PB(CreateSnapshot) *wish = envelope->create_snapshot;
     switch (envelope->body_case) {
     case PB_BODY(CREATE_SNAPSHOT):
-        return wish->backup_type == PB_VALUE(BACKUP_TYPE, BACKUP_TYPE_UNSPECIFIED) ||
-                       wish->backup_type == PB_VALUE(BACKUP_TYPE, BACKUP_TYPE_COPY)
-                   ? RIGHT_BIT_SNAPSHOT
-                   : RIGHT_BIT_SNAPSHOT | RIGHT_BIT_TRUNCATE;
+        return (wish->backup_type == PB_VALUE(BACKUP_TYPE, BACKUP_TYPE_UNSPECIFIED) ||
+                        wish->backup_type == PB_VALUE(BACKUP_TYPE, BACKUP_TYPE_COPY)
+                    ? RIGHT_BIT_SNAPSHOT
+                    : RIGHT_BIT_SNAPSHOT | RIGHT_BIT_TRUNCATE) |
+               (wish->context > PB_VALUE(CONTEXT, CONTEXT_FILE_SHARE_BACKUP) ? RIGHT_BIT_PERSIST : 0);
     case PB_BODY(LIST_LEASES):
         return envelope->list_leases->all_owners ? RIGHT_BIT_READ | RIGHT_BIT_MANAGE : RIGHT_BIT_READ;
     case PB_BODY(GET_SERVICE_STATUS):
@@ -50,7 +51,9 @@ static void note_wish(struct request_seen *request, const PB(CreateSnapshot) * w
                                ? wish->backup_type
                                : PB_VALUE(BACKUP_TYPE, BACKUP_TYPE_COPY);
     request->skips = wish->on_unsupported == PB_VALUE(ON_UNSUPPORTED, ON_UNSUPPORTED_SKIP);
-    request->has_writers = wish->context != PB_VALUE(CONTEXT, CONTEXT_FILE_SHARE_BACKUP);
+    request->has_writers = wish->context != PB_VALUE(CONTEXT, CONTEXT_FILE_SHARE_BACKUP) &&
+                           wish->context != PB_VALUE(CONTEXT, CONTEXT_NAS_ROLLBACK);
+    request->keep_ms = wish->keep_ms;
     request->tolerated = named_writers(wish->writers_tolerated, wish->n_writers_tolerated);
     request->required = named_writers(wish->writers_required, wish->n_writers_required);
     request->excluded = named_writers(wish->writers_excluded, wish->n_writers_excluded);
@@ -180,6 +183,8 @@ static void begin_waiting(struct model *model, struct link *link, struct request
 static void take_turn(struct model *model, struct link *link, struct request_seen *turn)
 {
     turn->has_started = true;
+    if (link->is_slow)
+        return; /* it may hear of its turn long after it */
     for (size_t i = 0; i < model->links_count; i++) {
         struct link *other = model->links[i];
         for (size_t j = 0; j < REQUESTS; j++) {
@@ -258,6 +263,12 @@ static void snapshot_seen(struct model *model, struct link *link, const struct r
     REQUIRE(model, !model->is_stopping, "a snapshot is given out while the service stops");
     if (request != NULL)
         check_wish(model, request, object, reply);
+    if (object->is_persistent)
+        store_check_given(model, process);
+    if (request == NULL)
+        object->may_go = true;
+    else if (request->keep_ms != 0)
+        object->delete_ms = reply->created_ms + (int64_t)request->keep_ms;
     object->handed_out++;
     object->handed_ms = model->now_ms;
     object->complete_within_ms = model->config.complete_within_ms;
@@ -270,7 +281,7 @@ static void snapshot_seen(struct model *model, struct link *link, const struct r
     (void)snprintf(lease->token, sizeof lease->token, "%s", reply->token);
     lease->link = link_index(model, link);
     lease->process = number;
-    lease->is_open = process->is_alive;
+    lease->is_open = process->is_alive || object->is_persistent;
     object->open_leases += lease->is_open;
 }
 

@@ -4,7 +4,8 @@
  * a foreign program, a clock that jumps, a service that stops or is torn down. Everything random comes from
  * the seed, so a run replays exactly. After each event the broker's invariants are checked, and what can be
  * seen from outside: in frames.c for clients, in vss.c for the calls that reach VSS.
- * schedule.c has chance and the events, world.c the host and the run, clients.c and requesters.c the peers.
+ * schedule.c has chance and the events, world.c the host and the run, clients.c and requesters.c the peers,
+ * store.c what outlives a crash.
  *
  * What the broker comes to do next (sharing, adoption) needs: in frames.c, what a reply may then be; in
  * vss.c, the rule of one hand-out per set; in requesters.c, a process that dials in again and is welcome. */
@@ -29,6 +30,7 @@ enum {
 };
 
 #define VSS_IN_PROGRESS 0x80042316u /* VSS_E_SNAPSHOT_SET_IN_PROGRESS */
+#define VSS_NOT_FOUND   0x80042308u /* VSS_E_OBJECT_NOT_FOUND */
 
 enum event_kind {
     EVENT_CLIENT,       /* a client does the next thing */
@@ -44,6 +46,8 @@ enum event_kind {
     EVENT_DONE,         /* a call of a requester ends */
     EVENT_EXIT,         /* the host sees a requester's end */
     EVENT_FOREIGN,      /* another program begins a snapshot set */
+    EVENT_STORED,       /* the store has done what was asked first */
+    EVENT_CRASH,        /* the service dies, and is started again */
     EVENT_CLOCK,        /* the wall clock jumps */
     EVENT_STOP,         /* the service stops */
     EVENT_STOP_OVERDUE, /* it should have stopped */
@@ -75,6 +79,7 @@ struct request_seen {
     PB(BackupType) backup_type;
     bool skips;
     bool has_writers;
+    uint64_t keep_ms;
     uint32_t complete_within_ms;
     unsigned volumes, tolerated, required, excluded; /* bits */
     bool is_waiting, has_started;
@@ -156,10 +161,16 @@ struct object {
     uint64_t created_ms, handed_ms, complete_within_ms;
     unsigned handed_out, open_leases;
     bool success; /* a FinishBackup said so */
+    /* Of a persistent context. */
+    bool is_persistent, sees_all;
+    bool may_go;       /* nobody knows whether its client gave it a time */
+    unsigned copies;   /* bits of those that exist */
+    int64_t delete_ms; /* 0 = never */
 };
 
 struct process {
-    uint64_t id;
+    uint64_t id;   /* of all that there were */
+    uint64_t base; /* how many there were before its broker: it knows the process by the rest */
     uint32_t process_id;
     uint8_t secret[REQUESTER_SECRET_BYTES];
     size_t link;      /* index from 1 */
@@ -177,6 +188,15 @@ struct process {
     struct object object;
 };
 
+/* A value of the store, or an operation on one: bytes NULL deletes. */
+struct stored_value {
+    struct stored_value *next;
+    char key[64];
+    uint8_t *bytes;
+    size_t size;
+    bool created;
+};
+
 struct model {
     uint64_t seed;
     uint64_t random;
@@ -189,7 +209,10 @@ struct model {
     uint64_t last_order;
 
     struct broker *broker;
+    uint64_t process_base; /* processes of brokers before it */
     struct broker_config config;
+    struct stored_value *stored, *operations;
+    int64_t told_wall_ms, latest_wall_ms; /* to the broker: at last, and at the most */
     struct link *links[CONNECTIONS];
     size_t links_count;
     struct client clients[CLIENTS];
@@ -278,6 +301,25 @@ void process_done(struct model *model, size_t index, uint64_t serial);
 void process_exited(struct model *model, size_t index);
 /* The broker has closed its pipe. */
 void process_dismissed(struct model *model, struct process *process);
+
+/* The service has died: what it has not begun is not done. */
+void process_orphaned(struct model *model, struct process *process);
+
+/* ---- store.c ---- */
+void store_put(void *context, const char *key, const uint8_t *bytes, size_t size);
+void store_delete(void *context, const char *key);
+void store_works(struct model *model);
+void store_crashes(struct model *model);
+void store_is_read(struct model *model);
+void store_free(struct model *model);
+void store_check_freeze(struct model *model, const struct process *process);
+void store_check_given(struct model *model, const struct process *process);
+void store_check(struct model *model);
+/* Snapshots that should have been deleted, or will be. */
+bool copies_are_owed(struct model *model);
+void copies_check_delete(struct model *model, const PB(DeleteSnapshotsCall) * call);
+uint32_t copies_delete(struct model *model, const PB(DeleteSnapshotsCall) * call);
+void copies_query(struct model *model, struct vss_answer *answer);
 
 /* ---- vss.c ---- */
 /* Whether the call may come now; fails the run if not. */

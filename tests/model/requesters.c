@@ -53,9 +53,10 @@ void process_new(struct model *model, uint64_t id, const uint8_t secret[REQUESTE
     if (process == NULL)
         abort();
     model->processes[model->processes_count++] = process;
-    REQUIRE(model, id == model->processes_count, "ids of requesters do not count up");
-    process->id = id;
-    process->process_id = 1000 + (uint32_t)id;
+    process->base = model->process_base;
+    process->id = id + process->base;
+    REQUIRE(model, process->id == model->processes_count, "ids of requesters do not count up");
+    process->process_id = 1000 + (uint32_t)process->id;
     memcpy(process->secret, secret, REQUESTER_SECRET_BYTES);
     process->is_alive = true;
     bool is_odd = has_faults(model) && model_random(model, 1000) < 4 * model->fault_permille;
@@ -82,7 +83,7 @@ void process_started(struct model *model, size_t index)
 {
     const struct process *process = model->processes[index];
     if (!process->is_reported)
-        broker_requester_started(model->broker, process->id, process->process_id);
+        broker_requester_started(model->broker, process->id - process->base, process->process_id);
 }
 
 static void end(struct model *model, struct process *process, uint32_t exit_code)
@@ -111,7 +112,8 @@ void process_exited(struct model *model, size_t index)
     if (process->is_reported)
         return;
     process->is_reported = true;
-    broker_requester_exited(model->broker, process->id, process->exit_code, process->start_failure);
+    broker_requester_exited(model->broker, process->id - process->base, process->exit_code,
+                            process->start_failure);
     struct link *link = link_at(model, process->link);
     if (link != NULL && !link->is_closed)
         link_hang_up(model, link);
@@ -119,7 +121,8 @@ void process_exited(struct model *model, size_t index)
 
 void process_kill(struct model *model, uint64_t id)
 {
-    REQUIRE(model, id > 0 && id <= model->processes_count, "a kill of nothing");
+    id += model->process_base;
+    REQUIRE(model, id > model->process_base && id <= model->processes_count, "a kill of nothing");
     struct process *process = model->processes[id - 1];
     REQUIRE(model, !process->is_killed, "requester %llu is killed twice", (unsigned long long)id);
     process->is_killed = true;
@@ -148,6 +151,18 @@ void process_dismissed(struct model *model, struct process *process)
     REQUIRE(model, !object->exists || object->release_called || process->has_misbehaved,
             "requester %llu is let go without a Release", (unsigned long long)process->id);
     clean_up(model, process);
+}
+
+void process_orphaned(struct model *model, struct process *process)
+{
+    const struct inbox_item *working = process->working;
+    /* VSS goes on for a while. */
+    if (process->is_alive && working != NULL && process->outcome == OUTCOME_OK && model_chance(model, 50) &&
+        working->envelope->call->method_case == PB_METHOD(DO_SNAPSHOT_SET))
+        (void)vss_apply(model, process, working->envelope->call);
+    process->link = 0;
+    process->is_reported = true;
+    end(model, process, EXIT_CLEANED_UP);
 }
 
 /* ---- the handshake ---- */
@@ -249,6 +264,9 @@ void requesters_init(struct model *model)
         return;
     model->sore_method = methods[model_random(model, sizeof methods / sizeof methods[0])];
     model->sore_outcome = (enum outcome)model_between(model, OUTCOME_FAIL, OUTCOME_GARBAGE);
+    /* Calls that nothing can interrupt are the hardest to wait for. */
+    if (!method_is_asynchronous(model->sore_method) && model_chance(model, 40))
+        model->sore_outcome = OUTCOME_STUCK;
     model->sore_is_late = model_chance(model, 30);
 }
 
@@ -256,6 +274,9 @@ static enum outcome choose_outcome(struct model *model, const struct process *pr
                                    PB(Call__MethodCase) method)
 {
     enum outcome outcome = OUTCOME_OK;
+    /* Also when everybody has gone home: most deletions come then. */
+    if (method == PB_METHOD(DELETE_SNAPSHOTS) && model->fault_permille > 0 && model_chance(model, 20))
+        return OUTCOME_FAIL;
     if (!has_faults(model))
         return OUTCOME_OK;
     bool is_sore = method == model->sore_method && (!model->sore_is_late || process->object.complete_called);
@@ -271,14 +292,14 @@ static enum outcome choose_outcome(struct model *model, const struct process *pr
     return outcome;
 }
 
-/* Any of the table, but that which has a meaning of its own. */
+/* Any of the table, but those which have a meaning of their own. */
 static uint32_t choose_hresult(struct model *model)
 {
     size_t count;
     const struct vss_code *codes = vss_code_table(&count);
     for (;;) {
         uint32_t hresult = codes[model_random(model, count)].hresult;
-        if ((hresult & 0x80000000u) != 0 && hresult != VSS_IN_PROGRESS)
+        if ((hresult & 0x80000000u) != 0 && hresult != VSS_IN_PROGRESS && hresult != VSS_NOT_FOUND)
             return hresult;
     }
 }
@@ -338,6 +359,8 @@ static void finish_call(struct model *model, struct process *process, const PB(E
         refused = vss_apply(model, process, call);
         vss_view(model, process, call, &view);
         vss_answer(&answer, &view, call);
+        if (object->sees_all && call->method_case == PB_METHOD(QUERY))
+            copies_query(model, &answer);
         if (refused != 0) {
             answer.reply.hresult = refused;
             answer.reply.out_case = PB_OUT(_NOT_SET);

@@ -81,7 +81,7 @@ static void check_abort(struct model *model, const struct object *object)
             "AbortBackup with nothing to abort");
     REQUIRE(model, !object->completed, "AbortBackup of a complete backup");
     REQUIRE(model, !object->abort_called, "AbortBackup a second time");
-    REQUIRE(model, object->open_leases == 0, "AbortBackup under an open lease");
+    REQUIRE(model, object->open_leases == 0 || object->is_persistent, "AbortBackup under an open lease");
 }
 
 static void check_release(struct model *model, const struct object *object)
@@ -91,7 +91,7 @@ static void check_release(struct model *model, const struct object *object)
         is_owed = true;
     REQUIRE(model, !is_owed || object->abort_called || object->completed, "Release, and AbortBackup is owed");
     REQUIRE(model, !object->release_called, "Release a second time");
-    REQUIRE(model, object->open_leases == 0, "Release under an open lease");
+    REQUIRE(model, object->open_leases == 0 || object->is_persistent, "Release under an open lease");
     bool is_copy = object->backup_type == PB_VALUE(BACKUP_TYPE, BACKUP_TYPE_COPY);
     REQUIRE(model, object->handed_out == 0 || object->no_writers || !is_copy || object->complete_called,
             "a COPY snapshot that was handed out gets no BackupComplete");
@@ -161,6 +161,8 @@ void vss_check(struct model *model, struct process *process, const PB(Call) * ca
         break;
     case PB_METHOD(DO_SNAPSHOT_SET):
         check_creation(model, process, method);
+        if (object->is_persistent)
+            store_check_freeze(model, process);
         object->do_called = true;
         break;
     case PB_METHOD(BACKUP_COMPLETE):
@@ -170,6 +172,10 @@ void vss_check(struct model *model, struct process *process, const PB(Call) * ca
     case PB_METHOD(ABORT_BACKUP):
         check_abort(model, object);
         object->abort_called = true;
+        break;
+    case PB_METHOD(DELETE_SNAPSHOTS):
+        REQUIRE(model, object->sees_all, "%s without VSS_CTX_ALL", name);
+        copies_check_delete(model, call->delete_snapshots);
         break;
     case PB_METHOD(RELEASE_OBJECT):
         check_release(model, object);
@@ -246,6 +252,7 @@ static uint32_t apply_creation(struct model *model, struct process *process, PB(
     case PB_METHOD(DO_SNAPSHOT_SET):
         object->created = true;
         object->created_ms = model->now_ms;
+        object->copies = object->is_persistent ? (1u << object->added) - 1 : 0;
         object->last_step = method;
         close_set(model, process);
         break;
@@ -279,6 +286,8 @@ uint32_t vss_apply(struct model *model, struct process *process, const PB(Call) 
     case PB_METHOD(SET_CONTEXT):
         object->has_context = true;
         object->no_writers = (call->set_context->context & 0x10) != 0;
+        object->sees_all = call->set_context->context == UINT32_MAX;
+        object->is_persistent = !object->sees_all && (call->set_context->context & 0x8) != 0;
         break;
     case PB_METHOD(SET_BACKUP_STATE):
         object->has_state = true;
@@ -305,6 +314,8 @@ uint32_t vss_apply(struct model *model, struct process *process, const PB(Call) 
     case PB_METHOD(FREE_WRITER_STATUS):
         object->has_status = false;
         break;
+    case PB_METHOD(DELETE_SNAPSHOTS):
+        return copies_delete(model, call->delete_snapshots);
     default:
         return apply_creation(model, process, call->method_case);
     }
@@ -337,6 +348,8 @@ void vss_ended(struct model *model, struct process *process)
     else if (model->creator == process_index(model, process))
         model->rundown_end_ms = model->now_ms + model->rundown_ms + 1;
     process->object.open = false;
+    if (process->object.is_persistent)
+        return; /* its snapshots can be read all the same */
     for (size_t i = 0; i < model->leases_count; i++) {
         if (model->leases[i].process == process_index(model, process))
             model->leases[i].is_open = false;

@@ -225,6 +225,8 @@ static void host_stopped(void *context)
 
 static void tell_volumes(struct model *model)
 {
+    if (!model->enumerates)
+        return; /* the service that asked has crashed */
     struct host_volume volumes[VOLUMES];
     char guids[VOLUMES][64];
     memset(volumes, 0, sizeof volumes);
@@ -266,6 +268,61 @@ static void stop(struct model *model)
     }
     broker_stop(model->broker);
     model_schedule(model, model->config.stop_all_ms + STOP_SLACK_MS, EVENT_STOP_OVERDUE, 0, 0);
+}
+
+static const struct broker_host host_actions = {.send = host_send,
+                                                .unsent_bytes = host_unsent_bytes,
+                                                .disconnect = host_disconnect,
+                                                .pause_reading = host_pause_reading,
+                                                .start_requester = host_start_requester,
+                                                .kill_requester = host_kill_requester,
+                                                .enumerate_volumes = host_enumerate_volumes,
+                                                .store_put = store_put,
+                                                .store_delete = store_delete,
+                                                .random_bytes = host_random_bytes,
+                                                .log = host_log,
+                                                .stopped = host_stopped};
+
+static void tell_time(struct model *model)
+{
+    int64_t wall_ms = epoch_ms + (int64_t)model->now_ms + model->wall_ms;
+    model->told_wall_ms = wall_ms;
+    if (wall_ms > model->latest_wall_ms)
+        model->latest_wall_ms = wall_ms;
+    broker_set_time(model->broker, model->now_ms, wall_ms);
+}
+
+static void create_broker(struct model *model)
+{
+    struct broker_host host = host_actions;
+    host.context = model;
+    model->process_base = model->processes_count;
+    model->broker = broker_create(&model->config, &host);
+    if (model->broker == NULL)
+        abort();
+    tell_time(model);
+    store_is_read(model);
+}
+
+/* The service dies with all that it holds, and is started again. */
+static void crash(struct model *model)
+{
+    if (model->is_stopping || model->has_stopped || model->is_quiet)
+        return;
+    model_say(model, "the service crashes");
+    broker_destroy(model->broker);
+    for (size_t i = 0; i < model->links_count; i++) {
+        struct link *link = model->links[i];
+        link->is_gone = true;
+        leases_end(model, link);
+        if (link->client != 0 && model->clients[link->client - 1].link == link_index(model, link))
+            model->clients[link->client - 1].link = 0;
+    }
+    for (size_t i = 0; i < model->processes_count; i++)
+        process_orphaned(model, model->processes[i]);
+    store_crashes(model);
+    model->enumerates = false;
+    create_broker(model);
 }
 
 static void handle(struct model *model, const struct event *event)
@@ -312,6 +369,12 @@ static void handle(struct model *model, const struct event *event)
         break;
     case EVENT_FOREIGN:
         model_foreign(model);
+        break;
+    case EVENT_STORED:
+        store_works(model);
+        break;
+    case EVENT_CRASH:
+        crash(model);
         break;
     case EVENT_CLOCK:
         model->wall_ms += (int64_t)model_random(model, 40000000) - 20000000;
@@ -375,27 +438,13 @@ static void choose_config(struct model *model)
 static void start(struct model *model)
 {
     static const unsigned faults[] = {0, 0, 4, 12, 40};
-    const struct broker_host host = {.context = model,
-                                     .send = host_send,
-                                     .unsent_bytes = host_unsent_bytes,
-                                     .disconnect = host_disconnect,
-                                     .pause_reading = host_pause_reading,
-                                     .start_requester = host_start_requester,
-                                     .kill_requester = host_kill_requester,
-                                     .enumerate_volumes = host_enumerate_volumes,
-                                     .random_bytes = host_random_bytes,
-                                     .log = host_log,
-                                     .stopped = host_stopped};
     model->now_ms = 1000;
     choose_config(model);
     model->fault_permille = faults[model_random(model, sizeof faults / sizeof faults[0])];
     requesters_init(model);
     model->rundown_ms = model_chance(model, 50) ? 0 : model_random(model, 120000);
     model->unsupported = model_chance(model, 20) ? 1u << model_random(model, VOLUMES) : 0;
-    model->broker = broker_create(&model->config, &host);
-    if (model->broker == NULL)
-        abort();
-    broker_set_time(model->broker, model->now_ms, epoch_ms);
+    create_broker(model);
     clients_init(model);
     uint64_t end_ms = model_between(model, 10000, model_chance(model, 8) ? 400000 : 75000);
     model_schedule(model, end_ms, EVENT_QUIET, 0, 0);
@@ -405,6 +454,8 @@ static void start(struct model *model)
         model_schedule(model, model_random(model, 60000), EVENT_FOREIGN, 0, 0);
     for (unsigned i = 0; i < 3; i++)
         model_schedule(model, model_random(model, end_ms), EVENT_CLOCK, 0, 0);
+    if (model_chance(model, 25))
+        model_schedule(model, model_random(model, end_ms), EVENT_CRASH, 0, 0);
     model->is_torn_down = model_chance(model, 8);
 }
 
@@ -421,7 +472,8 @@ static bool is_over(struct model *model)
         running += !model->processes[i]->is_reported;
     if (running > model->config.warm_requesters)
         return false;
-    return counts.connections + counts.sets + counts.leases + counts.requesters + counts.queue_length == 0;
+    return counts.connections + counts.sets + counts.leases + counts.requesters + counts.queue_length == 0 &&
+           !copies_are_owed(model);
 }
 
 static void check(struct model *model)
@@ -434,6 +486,7 @@ static void check(struct model *model)
     REQUIRE(model, counts.queue_length <= model->config.max_queue, "the queue is longer than its limit");
     REQUIRE(model, counts.connections <= model->config.max_connections, "there are too many connections");
     vss_check_held(model);
+    store_check(model);
 }
 
 static void step(struct model *model)
@@ -449,7 +502,7 @@ static void step(struct model *model)
     } else {
         model->now_ms = event_ms > model->now_ms ? event_ms : model->now_ms;
     }
-    broker_set_time(model->broker, model->now_ms, epoch_ms + (int64_t)model->now_ms + model->wall_ms);
+    tell_time(model);
     model->events_done++;
     if (is_timer) {
         broker_timer(model->broker);
@@ -463,6 +516,7 @@ static void step(struct model *model)
 static void free_all(struct model *model)
 {
     broker_destroy(model->broker);
+    store_free(model);
     for (size_t i = 0; i < model->links_count; i++) {
         frame_buffer_free(&model->links[i]->outbox);
         frame_reader_free(&model->links[i]->reader);
