@@ -42,7 +42,7 @@ static void split_component(char *text, PB(ComponentSelection) * component)
     component->name = last ? last + 1 : text;
 }
 
-static PB(ComponentSelection) * make_component(const char *value, struct arena *arena, struct text *problem)
+PB(ComponentSelection) * request_component(const char *value, struct arena *arena, struct text *problem)
 {
     PB(ComponentSelection) *component = arena_alloc(arena, sizeof *component);
     char *writer = arena_strdup(arena, value);
@@ -69,7 +69,7 @@ static bool make_components(const struct arguments *arguments, struct arena *are
     if (!create->components)
         return no_memory(problem);
     for (size_t i = 0; i < count; i++) {
-        create->components[i] = make_component(arguments->selected.items[i], arena, problem);
+        create->components[i] = request_component(arguments->selected.items[i], arena, problem);
         if (!create->components[i])
             return false;
     }

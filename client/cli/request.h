@@ -16,6 +16,9 @@
 PB(CreateSnapshot) *
     request_make(const struct arguments *arguments, struct arena *arena, struct text *problem);
 
+/* A value of --component, in the arena. NULL: `problem` says what is wrong with it. */
+PB(ComponentSelection) * request_component(const char *value, struct arena *arena, struct text *problem);
+
 /* The context that --context, --persistent and --no-writers ask for together. */
 PB(Context) request_context(const struct arguments *arguments);
 

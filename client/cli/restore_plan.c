@@ -3,6 +3,8 @@
 #include <stdarg.h>
 #include <string.h>
 
+#include "client/cli/request.h"
+
 /* ---- memory ---- */
 
 const char *restore_keep(struct restore_plan *plan, const char *text)
@@ -241,22 +243,11 @@ static void take(struct restore_plan *plan, const struct restore_item *item)
     if (found)
         found->below_count = 0;
 }
-/* "WRITER:PATH\NAME" against a component of a writer. */
-static bool selector_fits(const char *selector, const struct restore_item *item, const char *logical_path,
-                          const char *name)
+static bool selection_fits(const PB(ComponentSelection) * selection, const struct restore_item *item,
+                           const char *logical_path, const char *name)
 {
-    for (const char *colon = strchr(selector, ':'); colon; colon = strchr(colon + 1, ':')) {
-        char writer[256];
-        size_t length = (size_t)(colon - selector);
-        if (length >= sizeof writer)
-            return false;
-        memcpy(writer, selector, length);
-        writer[length] = 0;
-        const char *rest = restore_skip_name(colon + 1, logical_path, name);
-        if (rest && !*rest && item_writer_is(item, writer))
-            return true;
-    }
-    return false;
+    return equal_ignoring_case(logical_path, selection->logical_path) &&
+           equal_ignoring_case(name, selection->name) && item_writer_is(item, selection->writer);
 }
 
 static void add_below(struct restore_plan *plan, struct restore_item *item, const PB(Component) * component)
@@ -273,13 +264,14 @@ static void add_below(struct restore_plan *plan, struct restore_item *item, cons
 }
 
 /* A component below one of the document that may be restored alone (AddRestoreSubcomponent). */
-static bool choose_below(struct restore_plan *plan, const char *selector, const struct restore_item *item)
+static bool choose_below(struct restore_plan *plan, const PB(ComponentSelection) * selection,
+                         const struct restore_item *item)
 {
     bool found = false;
     for (size_t i = 0; item->metadata && i < item->metadata->n_components; i++) {
         const PB(Component) *component = item->metadata->components[i];
         if (!component->selectable_for_restore || !restore_is_below(component->logical_path, item->saved) ||
-            !selector_fits(selector, item, component->logical_path, component->name))
+            !selection_fits(selection, item, component->logical_path, component->name))
             continue;
         struct restore_item *former = find_item(plan, item->saved);
         struct restore_item *taken = former ? former : add(plan, item);
@@ -291,26 +283,33 @@ static bool choose_below(struct restore_plan *plan, const char *selector, const 
     return found;
 }
 
-enum pass {
-    PASS_ALL,
-    PASS_WRITER,
-    PASS_COMPONENT,
-    PASS_BELOW
-};
-
-/* Takes what fits `word`, in the document's order. */
-static bool choose(struct restore_plan *plan, enum pass pass, const char *word)
+/* Takes what fits, in the document's order: the components of a writer, or the selected one, or everything.
+ */
+static bool choose(struct restore_plan *plan, const char *writer, const PB(ComponentSelection) * selection)
 {
     bool found = false;
     for (size_t i = 0; i < plan->document_count; i++) {
         for (size_t k = 0; k < plan->document[i]->n_components; k++) {
             struct restore_item item = look_at(plan, i, k);
-            bool fits = pass == PASS_ALL || (pass == PASS_WRITER && item_writer_is(&item, word)) ||
-                        (pass == PASS_COMPONENT &&
-                         selector_fits(word, &item, item.saved->logical_path, item.saved->name));
+            bool fits = selection
+                            ? selection_fits(selection, &item, item.saved->logical_path, item.saved->name)
+                            : !writer || item_writer_is(&item, writer);
             if (fits)
                 take(plan, &item);
-            found |= fits || (pass == PASS_BELOW && choose_below(plan, word, &item));
+            found |= fits;
+        }
+    }
+    return found;
+}
+
+/* Takes the selected one as a part of one in the document. */
+static bool choose_part(struct restore_plan *plan, const PB(ComponentSelection) * selection)
+{
+    bool found = false;
+    for (size_t i = 0; i < plan->document_count; i++) {
+        for (size_t k = 0; k < plan->document[i]->n_components; k++) {
+            struct restore_item item = look_at(plan, i, k);
+            found |= choose_below(plan, selection, &item);
         }
     }
     return found;
@@ -365,16 +364,19 @@ bool restore_plan_choose(struct restore_plan *plan, struct text *problem)
         return false;
     }
     if (wishes->writers_count + wishes->components_count == 0)
-        (void)choose(plan, PASS_ALL, "");
+        (void)choose(plan, NULL, NULL);
     for (size_t i = 0; i < wishes->writers_count; i++) {
-        if (!choose(plan, PASS_WRITER, wishes->writers[i])) {
+        if (!choose(plan, wishes->writers[i], NULL)) {
             text_format(problem, "The document has no components of a writer \"%s\".", wishes->writers[i]);
             return false;
         }
     }
     for (size_t i = 0; i < wishes->components_count; i++) {
         const char *word = wishes->components[i];
-        if (!choose(plan, PASS_COMPONENT, word) && !choose(plan, PASS_BELOW, word)) {
+        const PB(ComponentSelection) *selection = request_component(word, &plan->arena, problem);
+        if (!selection)
+            return false;
+        if (!choose(plan, NULL, selection) && !choose_part(plan, selection)) {
             text_format(
                 problem,
                 "The document has no component \"%s\", nor one above it from which it can be taken alone.",

@@ -72,7 +72,7 @@ struct restore_item {
 struct restore_wishes {
     const char *const *writers; /* names, class or instance ids */
     size_t writers_count;
-    const char *const *components; /* "WRITER:PATH\NAME" */
+    const char *const *components; /* values of --component */
     size_t components_count;
     const char *const *accepted; /* writers whose restore method asks for more than copying files */
     size_t accepted_count;

@@ -114,6 +114,22 @@ def test_the_round_trip(run, backup, ledger, machine):
         ("DATABASE", r"S:\Ledger\db"), ("LOG", r"S:\Ledger\log")]
 
 
+def test_the_round_trip_from_the_command_line(run, ledger, machine, folder):
+    machine.scenario(world())
+    before = hashes(ledger)
+    documents = folder / "documents"
+    done = run("run", "-v", "S:", "--as", "S:=X:", "--component", BOOKS, "--component", "Ledger:Journal",
+               "--save-documents", windows_path(documents), "--",
+               "xcopy", "/S", "/I", "/Q", r"X:\Ledger", windows_path(folder / "backup" / "S" / "Ledger"))
+    assert done.returncode == 0, done.stderr
+    shutil.rmtree(ledger)
+    metadata = [option for path in documents.glob("writer-*.xml") for option in ("--metadata", windows_path(path))]
+    done = run("restore", "-d", windows_path(documents / "backup-components.xml"), *metadata, "--",
+               HELPER, "restore", windows_path(folder / "backup"))
+    assert done.returncode == 0, done.stderr
+    assert hashes(ledger) == before
+
+
 def test_to_another_place_and_one_component(run, backup, ledger, volumes, machine):
     before = hashes(ledger)
     done = restore(run, backup, "--component", BOOKS, "--to", r"T:\new", "--json")

@@ -233,7 +233,7 @@ static void a_component_of_its_own_has_its_files_itself(void **state)
 static void writers_and_components_narrow(void **state)
 {
     static const char *const writers[] = {"{" SQL "}"};
-    static const char *const components[] = {"ledger:accounts\\books", INSTANCE ":Journal"};
+    static const char *const components[] = {"ledger:\\accounts\\books", INSTANCE ":Journal"};
     (void)state;
     wishes.writers = writers;
     wishes.writers_count = 1;
