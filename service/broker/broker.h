@@ -118,6 +118,7 @@ struct broker_config {
     uint32_t max_queue;                 /* 256 */
     uint32_t warm_requesters;           /* processes kept ready: 0 or 1; 0 */
     uint32_t max_in_flight;             /* per connection: 16 */
+    uint32_t max_client_accessible;     /* snapshots of a volume, VSS's MaxShadowCopies: 64 */
     uint32_t output_soft_limit_bytes;   /* reading pauses above: 256 KiB */
     uint32_t output_hard_limit_bytes;   /* the connection is closed above: 32 MiB */
     /* Limits of time, milliseconds. */

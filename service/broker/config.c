@@ -20,6 +20,7 @@ void broker_config_init(struct broker_config *config)
         .max_sets = 16,
         .max_queue = 256,
         .max_in_flight = 16,
+        .max_client_accessible = 64,
         .output_soft_limit_bytes = 256 * KIB,
         .output_hard_limit_bytes = 32 * MIB,
         .handshake_timeout_ms = 5 * SECONDS,

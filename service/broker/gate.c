@@ -193,13 +193,28 @@ static size_t count_ahead(const struct broker *broker)
     return count;
 }
 
-/* The owner whose last turn is longest ago; its oldest job. */
+/* Each asks all writers of the machine. */
+static bool runs_dry(const struct broker *broker)
+{
+    LIST_EACH(struct set, set, &broker->sets, link)
+    {
+        if (set->is_dry)
+            return true;
+    }
+    return false;
+}
+
+/* The owner whose last turn is longest ago; its oldest job. Dry runs never come to the gate, and wait for
+ * each other only. */
 static struct job *next_job(struct broker *broker)
 {
+    bool may_gather = count_ahead(broker) < SETS_AHEAD;
+    bool may_run_dry = !runs_dry(broker);
     struct job *next = NULL;
     LIST_EACH(struct job, job, &broker->queue, link)
     {
-        if (next == NULL || job->owner->last_turn < next->owner->last_turn)
+        bool may_start = job->wish->dry_run ? may_run_dry : may_gather;
+        if (may_start && (next == NULL || job->owner->last_turn < next->owner->last_turn))
             next = job;
     }
     return next;
@@ -207,10 +222,12 @@ static struct job *next_job(struct broker *broker)
 
 static void start_jobs(struct broker *broker)
 {
-    while (!list_is_empty(&broker->queue) && count_ahead(broker) < SETS_AHEAD &&
-           list_count(&broker->sets) < broker->config.max_sets) {
+    while (list_count(&broker->sets) < broker->config.max_sets) {
         struct job *job = next_job(broker);
-        job->owner->last_turn = ++broker->gate.turns;
+        if (job == NULL)
+            return;
+        if (!job->wish->dry_run)
+            job->owner->last_turn = ++broker->gate.turns;
         job_dequeue(job);
         struct set *set = set_create(broker, job);
         if (set == NULL)

@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "service/broker/error.h"
 #include "service/broker/gate.h"
@@ -72,6 +73,10 @@ void job_warn(struct job *job, const char *format, ...)
     va_end(arguments);
     if (job->warnings == NULL)
         job->warnings = arena_alloc(&job->arena, WARNINGS_MAX * sizeof *job->warnings);
+    for (size_t i = 0; i < job->warnings_count; i++) {
+        if (strcmp(job->warnings[i], text) == 0)
+            return; /* in another attempt */
+    }
     char *copy = arena_strdup(&job->arena, text);
     if (job->warnings != NULL && copy != NULL && job->warnings_count < WARNINGS_MAX)
         job->warnings[job->warnings_count++] = copy;
@@ -344,8 +349,9 @@ void jobs_stop(struct broker *broker)
 bool job_succeed(struct job *job)
 {
     struct broker *broker = job->request.broker;
-    struct lease *lease = lease_create(job);
-    PB(SnapshotReply) *reply = lease != NULL ? job_reply(job, lease) : NULL;
+    bool is_dry = job->wish->dry_run;
+    struct lease *lease = is_dry ? NULL : lease_create(job);
+    PB(SnapshotReply) *reply = is_dry || lease != NULL ? job_reply(job, lease) : NULL;
     if (reply == NULL) {
         if (lease != NULL)
             lease_discard(lease);
@@ -353,11 +359,12 @@ bool job_succeed(struct job *job)
         return false;
     }
     PB(Envelope) envelope = ENVELOPE(SNAPSHOT_REPLY, .snapshot_reply = reply);
-    broker_log(broker, BROKER_LOG_INFO, "snapshot set %s for %s (\"%s\"): %zu volumes after %llu ms",
-               job->set->set_id, job->request.connection->client_name, job->wish->purpose, job->volumes_count,
+    broker_log(broker, BROKER_LOG_INFO, "%s %s for %s (\"%s\"): %zu volumes after %llu ms",
+               is_dry ? "dry run" : "snapshot set", job->set->set_id, job->request.connection->client_name,
+               job->wish->purpose, job->volumes_count,
                (unsigned long long)(broker->now_ms - job->request.arrived_ms));
     request_reply(&job->request, &envelope);
-    broker->counters.snapshots_created++;
+    broker->counters.snapshots_created += !is_dry;
     job_free(job);
     return true;
 }

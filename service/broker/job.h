@@ -89,6 +89,7 @@ bool job_adds_volume(struct job *job, const struct volume *from);
 
 /* ---- job_reply.c ---- */
 struct lease;
+/* `lease` is NULL for a dry run. */
 PB(SnapshotReply) * job_reply(struct job *job, const struct lease *lease);
 
 #endif

@@ -4,6 +4,7 @@
 #include "service/broker/job.h"
 #include "service/broker/lease.h"
 #include "service/broker/message.h"
+#include "service/broker/room.h"
 #include "service/broker/set_components.h"
 #include "service/broker/state.h"
 
@@ -51,6 +52,25 @@ static size_t count_mappings(const struct job *job)
     for (size_t i = 0; i < job->volumes_count; i++)
         count += job->volumes[i].names_count > 0 ? job->volumes[i].names_count : 1;
     return count;
+}
+
+/* What there would be. */
+static bool add_planned_volumes(struct job *job, PB(SnapshotReply) * reply)
+{
+    struct arena *arena = &job->request.broker->arena;
+    reply->volumes = arena_alloc(arena, job->volumes_count * sizeof(*reply->volumes));
+    for (size_t i = 0; i < job->volumes_count && reply->volumes != NULL; i++) {
+        const struct set_volume *volume = find_volume(job->set, &job->volumes[i]);
+        PB(Snapshot) *snapshot = volume != NULL ? MESSAGE_NEW(arena, snapshot) : NULL;
+        if (snapshot == NULL)
+            return false;
+        snapshot->volume_guid_path = volume->guid_path;
+        snapshot->volume_names = volume->names;
+        snapshot->n_volume_names = volume->names_count;
+        snapshot->provider_id = volume->provider_id;
+        reply->volumes[reply->n_volumes++] = snapshot;
+    }
+    return reply->volumes != NULL;
 }
 
 static bool add_volumes(struct job *job, PB(SnapshotReply) * reply)
@@ -131,13 +151,16 @@ PB(SnapshotReply) * job_reply(struct job *job, const struct lease *lease)
     struct broker *broker = job->request.broker;
     struct set *set = job->set;
     PB(SnapshotReply) *reply = MESSAGE_NEW(&broker->arena, snapshot_reply);
-    if (reply == NULL || !add_volumes(job, reply) || !add_phases(job, reply))
+    if (reply == NULL || !(set->is_dry ? add_planned_volumes(job, reply) : add_volumes(job, reply)) ||
+        !add_phases(job, reply) || !room_report(job, reply))
         return NULL;
-    reply->lease_id = text_constant(lease->id);
-    reply->token = text_constant(lease->token);
-    reply->set_id = set->set_id;
+    if (lease != NULL) {
+        reply->lease_id = text_constant(lease->id);
+        reply->token = text_constant(lease->token);
+        reply->set_id = set->set_id;
+        reply->created_ms = set->created_unix_ms;
+    }
     reply->shared = false;
-    reply->created_ms = set->created_unix_ms;
     reply->consistency = judge_consistency(job);
     reply->context = job_context_kind(job->wish);
     reply->uncovered = job->uncovered;

@@ -40,6 +40,10 @@ struct set_volume {
     char *provider_id; /* "" = VSS chooses */
     char *snapshot_id;
     PB(Snapshot) * snapshot;
+    /* room.h */
+    uint32_t snapshots;
+    uint32_t client_accessible;
+    PB(QueryDiffAreasResult) * areas; /* NULL: not known */
 };
 
 struct writer_list {
@@ -95,12 +99,14 @@ struct set {
     PB(BackupType) backup_type;
     bool bootable;
     bool partial_files;
+    bool is_dry; /* everything is checked, nothing is frozen: it never comes to the gate */
     uint32_t complete_within_ms;
 
     uint32_t limits_ms[LIMITS];
 
     struct set_volume *volumes;
     size_t volumes_count;
+    bool is_counted; /* the snapshots that its volumes have */
     char **providers;
     size_t providers_count;
     char **excluded; /* ids, for DisableWriter… */
@@ -231,6 +237,8 @@ bool set_serves_leases(const struct set *set);
 /* By their metadata: whoever is required is there, whoever is excluded is not. False: the set ends, or begins
  * again without them. */
 bool set_check_writers(struct set *set);
+/* A dry run: they failed before it, and the next backup may find them mended. */
+void set_tell_failed_writers(struct set *set);
 /* Ends the set if a writer failed that a member does not tolerate. False: it has. */
 bool set_judge_writers(struct set *set);
 

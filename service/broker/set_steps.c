@@ -7,6 +7,7 @@
 #include "service/broker/job.h"
 #include "service/broker/log.h"
 #include "service/broker/message.h"
+#include "service/broker/room.h"
 #include "service/broker/set.h"
 #include "service/broker/set_components.h"
 #include "service/broker/state.h"
@@ -180,6 +181,19 @@ static bool on_support_known(void *subject)
     return true;
 }
 
+/* ---- room ---- */
+
+static size_t count_volumes(void *subject)
+{
+    return ((const struct set *)subject)->volumes_count;
+}
+
+static void fill_area(void *subject, size_t index, ProtobufCMessage *parameters)
+{
+    const struct set *set = subject;
+    ((PB(QueryDiffAreas) *)parameters)->volume = set->volumes[index].guid_path;
+}
+
 /* ---- creating ---- */
 
 /* A set is being created elsewhere, or one of a dead requester of ours has not been noticed yet. */
@@ -213,11 +227,6 @@ static bool on_started(void *subject, size_t index, const PB(CallReply) * reply)
     if (reply->out_case == PB_OUT(START_SNAPSHOT_SET))
         (void)snprintf(set->set_id, sizeof set->set_id, "%s", reply->start_snapshot_set->set_id);
     return true;
-}
-
-static size_t count_volumes(void *subject)
-{
-    return ((const struct set *)subject)->volumes_count;
 }
 
 static void fill_add(void *subject, size_t index, ProtobufCMessage *parameters)
@@ -359,6 +368,19 @@ static bool on_statuses(void *subject)
     return true;
 }
 
+/* Before any backup: what a writer's last one has left. */
+static size_t if_dry_writers(void *subject)
+{
+    const struct set *set = subject;
+    return set->is_dry && set->has_writers;
+}
+
+static bool on_present_statuses(void *subject)
+{
+    set_tell_failed_writers(subject);
+    return true;
+}
+
 /* Each time anew: what GatherWriterStatus found belongs to the step before. */
 #define WRITER_STATUS(phase)                                                                         \
     {PB_METHOD(GATHER_WRITER_STATUS), phase, LIMIT_STATUS, if_writers, NULL, NULL, NULL, false},     \
@@ -434,6 +456,12 @@ const struct step set_steps_open[] = {
     {PB_METHOD(ADD_COMPONENT), PB_PHASE(GATHERING), LIMIT_CALL, count_explicit, fill_component, NULL, NULL, false},
     {PB_METHOD(SET_PREVIOUS_BACKUP_STAMP), PB_PHASE(GATHERING), LIMIT_CALL, count_stamped, fill_stamp, NULL, NULL, false},
     {PB_METHOD(SET_BACKUP_OPTIONS), PB_PHASE(GATHERING), LIMIT_CALL, count_optioned, fill_options, NULL, NULL, false},
+    {PB_METHOD(COUNT_SNAPSHOTS), PB_PHASE(GATHERING), LIMIT_CALL, NULL, NULL, room_counted, NULL, true},
+    {PB_METHOD(QUERY_DIFF_AREAS), PB_PHASE(GATHERING), LIMIT_CALL, count_volumes, fill_area, room_area_told, room_known, true},
+    {PB_METHOD(GATHER_WRITER_STATUS), PB_PHASE(GATHERING), LIMIT_STATUS, if_dry_writers, NULL, NULL, NULL, false},
+    {PB_METHOD(GET_WRITER_STATUS_COUNT), PB_PHASE(GATHERING), LIMIT_CALL, if_dry_writers, NULL, on_status_count, NULL, false},
+    {PB_METHOD(GET_WRITER_STATUS_EX), PB_PHASE(GATHERING), LIMIT_CALL, count_statuses, fill_status, on_status, NULL, false},
+    {PB_METHOD(FREE_WRITER_STATUS), PB_PHASE(GATHERING), LIMIT_CALL, if_dry_writers, NULL, NULL, on_present_statuses, false},
     END,
 };
 

@@ -106,6 +106,7 @@ bool set_take_wishes(struct set *set)
                            : PB_VALUE(BACKUP_TYPE, BACKUP_TYPE_COPY);
     set->bootable = wish->bootable;
     set->partial_files = wish->partial_files;
+    set->is_dry = wish->dry_run;
     /* An open COPY backup keeps other programs from backing up: a request may only shorten it. */
     uint32_t within_ms = set->broker->config.complete_within_ms;
     if (wish->complete_within_ms != 0 && wish->complete_within_ms < within_ms)

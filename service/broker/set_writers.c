@@ -146,6 +146,23 @@ static size_t collect_failed(const struct set *set, struct job *job, PB(WriterSt
     return count;
 }
 
+void set_tell_failed_writers(struct set *set)
+{
+    for (size_t i = 0; i < set->statuses.count; i++) {
+        PB(WriterStatus) *writer = set->statuses.items[i];
+        if (!writer->failed)
+            continue;
+        uint32_t state = writer->state > 0 ? (uint32_t)writer->state - 1 : 0;
+        LIST_EACH(struct job, job, &set->members, link)
+        {
+            writer->tolerated |=
+                writer_is_in(writer, job->wish->writers_tolerated, job->wish->n_writers_tolerated);
+            job_warn(job, "writer %s is in state %s before the backup (%s)", writer->name,
+                     writer_state_name(state), writer->hresult_name);
+        }
+    }
+}
+
 bool set_judge_writers(struct set *set)
 {
     struct arena *arena = &set->broker->arena;

@@ -256,9 +256,22 @@ static void read_texts(struct service_config *config, HKEY root)
     }
 }
 
+/* VSS's own setting: a number that it would not take does not count there either. */
+static void read_max_shadow_copies(struct service_config *config, HKEY root)
+{
+    DWORD value = 0;
+    DWORD size = sizeof value;
+    LSTATUS error = RegGetValueW(root, L"SYSTEM\\CurrentControlSet\\Services\\VSS\\Settings",
+                                 L"MaxShadowCopies", RRF_RT_REG_DWORD, NULL, &value, &size);
+    if (error == ERROR_SUCCESS && value >= 1 && value <= 512) {
+        config->broker.max_client_accessible = value;
+    }
+}
+
 void config_read_registry(struct service_config *config, HKEY root)
 {
     read_texts(config, root);
+    read_max_shadow_copies(config, root);
     for (size_t i = 0; i < ARRAYSIZE(numbers); i++) {
         const struct number *number = &numbers[i];
         uint32_t *value = (uint32_t *)(void *)((char *)&config->broker + number->offset);

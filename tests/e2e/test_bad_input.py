@@ -28,7 +28,6 @@ BAD = {
     # What this version does not carry out is refused, never overlooked.
     "job key": ({"volumes": ["S:"], "job_key": "nightly"}, "UNIMPLEMENTED", "job_key"),
     "persistent": ({"volumes": ["S:"], "context": 4}, "UNIMPLEMENTED", "context"),
-    "dry run": ({"volumes": ["S:"], "dry_run": True}, "UNIMPLEMENTED", "dry_run"),
     "maximum age": ({"volumes": ["S:"], "max_age_ms": 1}, "UNIMPLEMENTED", "max_age_ms"),
 }
 

@@ -5,6 +5,7 @@ foreach(name IN ITEMS
     broker_administration
     broker_components
     broker_attach
+    broker_checks
     broker_deletion
     broker_documents
     broker_faults

@@ -166,7 +166,12 @@ static bool supports(const struct world *world, const PB(IsVolumeSupported) * qu
 static void answer(struct world *world, struct fake_requester *requester, uint32_t id, const PB(Call) * call)
 {
     struct vss_answer out;
-    struct vss_view view = {.object = (unsigned)requester->number, .all_one_name = world->all_one_name};
+    struct vss_view view = {.object = (unsigned)requester->number,
+                            .all_one_name = world->all_one_name,
+                            .counted = world->counted,
+                            .client_accessible = world->client_accessible,
+                            .area_maximum = world->area_maximum,
+                            .area_used = world->area_used};
     note_step(world, requester, call);
     view.present_count = present_writers(world, view.present);
     view_status(world, requester, &view);

@@ -170,6 +170,11 @@ struct world {
     uint64_t rundown_end_ms;
     unsigned in_progress_answers;
     bool unsupported[16]; /* by index of the volume */
+    /* As in struct vss_view. */
+    unsigned counted;
+    unsigned client_accessible;
+    uint64_t area_maximum;
+    uint64_t area_used;
     size_t document_size; /* of what ReadDocument gives */
     const char *document_refusal;
     bool document_hangs;    /* ReadDocument gets no answer */

@@ -54,7 +54,8 @@ static void test_happy_path(void **state)
         requester_history(world, 1),
         "CreateVssBackupComponents InitializeForBackup SetContext SetBackupState GatherWriterMetadata "
         "GetWriterMetadataCount "
-        "GetWriterMetadata*3 IsVolumeSupported StartSnapshotSet AddToSnapshotSet "
+        "GetWriterMetadata*3 IsVolumeSupported CountSnapshots QueryDiffAreas StartSnapshotSet "
+        "AddToSnapshotSet "
         "PrepareForBackup GatherWriterStatus GetWriterStatusCount GetWriterStatusEx*3 FreeWriterStatus "
         "DoSnapshotSet GatherWriterStatus GetWriterStatusCount GetWriterStatusEx*3 FreeWriterStatus "
         "FreeWriterMetadata GetSnapshotProperties BackupComplete GatherWriterStatus GetWriterStatusCount "
@@ -82,7 +83,8 @@ static void test_without_writers(void **state)
     assert_string_equal(
         requester_history(world, 1),
         "CreateVssBackupComponents InitializeForBackup SetContext SetBackupState IsVolumeSupported "
-        "StartSnapshotSet AddToSnapshotSet DoSnapshotSet GetSnapshotProperties Release");
+        "CountSnapshots QueryDiffAreas StartSnapshotSet AddToSnapshotSet DoSnapshotSet GetSnapshotProperties "
+        "Release");
     wish.writers_required = (char **)(uintptr_t)volume_c;
     wish.n_writers_required = 1;
     assert_string_equal(refused(world, &wish)->reason, "NO_WRITERS");
@@ -95,8 +97,8 @@ static void test_unimplemented_fields(void **state)
     (void)state;
     struct world *world = world_new();
     PB(LeaseOptions) lease = SHADOWPIPE__V1__LEASE_OPTIONS__INIT;
-    static const char *const fields[] = {"job_key",      "max_age_ms", "lease.mode",
-                                         "lease.ttl_ms", "dry_run",    "retry_without_failed"};
+    static const char *const fields[] = {"job_key", "max_age_ms", "lease.mode", "lease.ttl_ms",
+                                         "retry_without_failed"};
     for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++) {
         PB(CreateSnapshot) wish = make_wish();
         lease.mode = i == 2 ? PB_VALUE(LEASE_MODE, LEASE_MODE_DETACHED) : 0;
@@ -104,8 +106,7 @@ static void test_unimplemented_fields(void **state)
         wish.job_key = (char *)(uintptr_t)(i == 0 ? "k" : "");
         wish.max_age_ms = i == 1;
         wish.lease = i == 2 || i == 3 ? &lease : NULL;
-        wish.dry_run = i == 4;
-        wish.retry_without_failed = i == 5;
+        wish.retry_without_failed = i == 4;
         const PB(Status) *status = refused(world, &wish);
         assert_int_equal(status->code, PB_CODE(UNIMPLEMENTED));
         assert_string_equal(status->reason, "UNIMPLEMENTED_FIELD");

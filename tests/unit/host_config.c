@@ -92,6 +92,20 @@ static void test_policy_overrules(void **state)
     assert_wide(config->requester_pipe_name, L"\\\\.\\pipe\\policy\\requester");
 }
 
+static void test_max_shadow_copies(void **state)
+{
+    (void)state;
+    static const wchar_t key[] = L"SYSTEM\\CurrentControlSet\\Services\\VSS\\Settings";
+    config_read_registry(config, root);
+    assert_int_equal(config->broker.max_client_accessible, 64);
+    set_number(key, L"MaxShadowCopies", 100);
+    config_read_registry(config, root);
+    assert_int_equal(config->broker.max_client_accessible, 100);
+    set_number(key, L"MaxShadowCopies", 513);
+    config_read_registry(config, root);
+    assert_int_equal(config->broker.max_client_accessible, 100);
+}
+
 static void test_numbers_that_cannot_be_used(void **state)
 {
     (void)state;
@@ -231,6 +245,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_defaults),
         TEST(test_policy_overrules),
+        TEST(test_max_shadow_copies),
         TEST(test_numbers_that_cannot_be_used),
         TEST(test_a_bad_policy_does_not_fall_back_to_the_product),
         TEST(test_access_never_gets_weaker),

@@ -121,6 +121,38 @@ static void answer_set(struct vss_answer *out, const struct vss_view *view, cons
     }
 }
 
+/* All copies are of the first volume of the harness; its shadow storage is on the second. */
+static void answer_room(struct vss_answer *out, const struct vss_view *view, const PB(Call) * call)
+{
+    static char first[] = "\\\\?\\Volume{00000000-0000-0000-0000-00000000000c}\\";
+    static char second[] = "\\\\?\\Volume{00000000-0000-0000-0000-00000000000d}\\";
+    if (call->method_case == PB_METHOD(COUNT_SNAPSHOTS) && view->counted > 0) {
+        shadowpipe__v1__count_snapshots_result__init(&out->counts);
+        shadowpipe__v1__snapshot_count__init(&out->count);
+        out->count.volume_guid_path = first;
+        out->count.snapshots = view->counted;
+        out->count.client_accessible = view->client_accessible;
+        out->count_list[0] = &out->count;
+        out->counts.volumes = out->count_list;
+        out->counts.n_volumes = 1;
+        out->reply.out_case = PB_OUT(COUNT_SNAPSHOTS);
+        out->reply.count_snapshots = &out->counts;
+    }
+    if (call->method_case == PB_METHOD(QUERY_DIFF_AREAS) && view->area_maximum > 0) {
+        shadowpipe__v1__query_diff_areas_result__init(&out->areas);
+        shadowpipe__v1__diff_area__init(&out->area);
+        out->area.volume = first;
+        out->area.diff_volume = second;
+        out->area.maximum_bytes = view->area_maximum;
+        out->area.used_bytes = out->area.allocated_bytes = view->area_used;
+        out->area_list[0] = &out->area;
+        out->areas.areas = out->area_list;
+        out->areas.n_areas = 1;
+        out->reply.out_case = PB_OUT(QUERY_DIFF_AREAS);
+        out->reply.query_diff_areas = &out->areas;
+    }
+}
+
 static void answer_questions(struct vss_answer *out, const struct vss_view *view, const PB(Call) * call)
 {
     shadowpipe__v1__is_volume_supported_result__init(&out->supported);
@@ -165,6 +197,7 @@ void vss_answer(struct vss_answer *answer, const struct vss_view *view, const PB
     answer_writers(answer, view, call);
     answer_set(answer, view, call);
     answer_questions(answer, view, call);
+    answer_room(answer, view, call);
 }
 
 unsigned vss_object_of_set(const char *set_id)

@@ -31,6 +31,11 @@ struct vss_view {
     uint32_t hresults[WRITERS];
     bool all_one_name; /* all writers have the name of the last */
     bool supports;     /* the volume that is asked about */
+    /* Of each volume; `counted` 0 = nothing is known. */
+    unsigned counted;
+    unsigned client_accessible;
+    uint64_t area_maximum; /* 0 = nothing is known */
+    uint64_t area_used;
 };
 
 struct vss_answer {
@@ -50,6 +55,12 @@ struct vss_answer {
     PB(IsVolumeSupportedResult) supported;
     PB(GetSnapshotPropertiesResult) properties;
     PB(Snapshot) snapshot;
+    PB(CountSnapshotsResult) counts;
+    PB(SnapshotCount) count;
+    PB(SnapshotCount) * count_list[1];
+    PB(QueryDiffAreasResult) areas;
+    PB(DiffArea) area;
+    PB(DiffArea) * area_list[1];
     PB(QueryResult) query;
     PB(DeleteSnapshotsResult) deleted;
     PB(Provider) provider;
