@@ -104,6 +104,8 @@ const char *display_waiting(PB(WaitingFor) waiting_for)
         return "Windows has not yet cleaned up after a requester that died";
     case PB_VALUE(WAITING_FOR, WAITING_FOR_FOREIGN_PROGRAM):
         return "another program is taking a snapshot";
+    case PB_VALUE(WAITING_FOR, WAITING_FOR_RETRY):
+        return "a failure that may pass by itself; another attempt follows";
     case PB_VALUE(WAITING_FOR, WAITING_FOR_HOLD):
         return "held by its client";
     default:

@@ -213,7 +213,7 @@ static struct job *next_job(struct broker *broker)
     struct job *next = NULL;
     LIST_EACH(struct job, job, &broker->queue, link)
     {
-        bool may_start = job->wish->dry_run ? may_run_dry : may_gather;
+        bool may_start = !job_waits_to_retry(job) && (job->wish->dry_run ? may_run_dry : may_gather);
         if (may_start && (next == NULL || job->owner->last_turn < next->owner->last_turn))
             next = job;
     }
@@ -265,6 +265,8 @@ static bool goes_before(const struct job *one, const struct job *other, bool arr
 uint32_t gate_position(struct broker *broker, const struct job *job)
 {
     uint32_t position = 1;
+    if (job_waits_to_retry(job))
+        return 0;
     if (job->set != NULL)
         return job->set->stage == SET_AT_GATE || job->set->is_clearing ? position : 0;
     LIST_EACH(struct set, set, &broker->sets, link)
@@ -276,7 +278,7 @@ uint32_t gate_position(struct broker *broker, const struct job *job)
     {
         if (other == job)
             arrived_before = false;
-        else
+        else if (!job_waits_to_retry(other))
             position += goes_before(other, job, arrived_before);
     }
     return position;

@@ -27,6 +27,7 @@ static void job_free(struct job *job)
     list_remove(&job->link);
     list_remove(&job->volume_wait.link);
     timer_stop(&job->queue_timer);
+    timer_stop(&job->resume_timer);
     owner_release(job->owner);
     arena_free(&job->arena);
     free(job);
@@ -83,6 +84,11 @@ void job_warn(struct job *job, const char *format, ...)
 }
 
 /* ---- waiting ---- */
+
+bool job_waits_to_retry(const struct job *job)
+{
+    return job->resume_ms != 0;
+}
 
 static bool job_waits(const struct job *job)
 {
@@ -187,7 +193,8 @@ static void on_stop(struct request *request, enum request_stop_reason reason)
         if (in_set)
             leave_set(job, deadline_failure(job));
         else
-            job_fail(job, queue_timeout(job));
+            job_fail(job,
+                     job_waits_to_retry(job) && job->retried != NULL ? job->retried : queue_timeout(job));
     } else if (!in_set) {
         job_fail(job, error_cancelled(broker));
     } else if (!job->is_leaving) {
@@ -200,11 +207,14 @@ static void on_stop(struct request *request, enum request_stop_reason reason)
     }
 }
 
+static void on_resume_timer(struct broker *broker, struct timer *timer);
+
 static void on_queue_timer(struct broker *broker, struct timer *timer)
 {
     struct job *job = LIST_ITEM(timer, struct job, queue_timer);
     broker->is_dirty = true;
-    if (!job_waits(job)) { /* it works; it may have to wait once more, also in another attempt */
+    if (!job_waits(job) ||
+        job_waits_to_retry(job)) { /* it works; it may have to wait once more, also in another attempt */
         timer_set(broker, timer, TICK_MS);
         return;
     }
@@ -223,11 +233,14 @@ void job_progress(struct job *job)
     const struct set *set = job->set;
     progress.phase = set != NULL ? set->phase : PB_PHASE(QUEUED);
     progress.elapsed_ms = (uint32_t)(broker->now_ms - job->request.arrived_ms);
-    progress.attempt = set != NULL ? set->attempt : 1;
+    progress.attempt = set != NULL ? set->attempt : job->attempts + 1;
     progress.phase_elapsed_ms =
         set != NULL ? (uint32_t)(broker->now_ms - set->phase_ms) : progress.elapsed_ms;
     progress.waiting_for = PB_VALUE(WAITING_FOR, WAITING_FOR_NOTHING);
-    if (job_waits(job)) {
+    if (job_waits_to_retry(job)) {
+        progress.waiting_for = PB_VALUE(WAITING_FOR, WAITING_FOR_RETRY);
+        progress.expected_wait_ms = (uint32_t)(job->resume_ms - broker->now_ms);
+    } else if (job_waits(job)) {
         progress.queue_position = gate_position(broker, job);
         progress.waiting_for = gate_waiting_for(broker);
         bool is_held_up = progress.queue_position > 1 || (set == NULL && is_full(broker));
@@ -284,6 +297,29 @@ static void on_volumes(struct volume_wait *wait, const char *failure)
     job_progress(job);
 }
 
+static void on_resume_timer(struct broker *broker, struct timer *timer)
+{
+    struct job *job = LIST_ITEM(timer, struct job, resume_timer);
+    job->resume_ms = 0;
+    broker->is_dirty = true;
+    job_progress(job);
+}
+
+void job_requeue(struct job *job, uint64_t resume_ms)
+{
+    struct broker *broker = job->request.broker;
+    list_remove(&job->link);
+    list_append(&broker->queue, &job->link);
+    job->state = JOB_QUEUED;
+    job->set = NULL;
+    if (resume_ms > broker->now_ms) {
+        job->resume_ms = resume_ms;
+        timer_set(broker, &job->resume_timer, resume_ms - broker->now_ms);
+    }
+    broker->is_dirty = true;
+    job_progress(job);
+}
+
 void job_dequeue(struct job *job)
 {
     struct broker *broker = job->request.broker;
@@ -301,6 +337,7 @@ static struct job *job_new(struct connection *connection, const PB(Envelope) * e
     list_init(&job->link);
     list_init(&job->volume_wait.link);
     timer_init(&job->queue_timer, on_queue_timer);
+    timer_init(&job->resume_timer, on_resume_timer);
     arena_init(&job->arena, ARENA_BYTES);
     job->volume_wait.ready = on_volumes;
     job->owner = owner_share(connection->owner);

@@ -41,6 +41,8 @@ struct job {
     size_t uncovered_count;
     char **excluded; /* ids of writers that their names were found to mean */
     size_t excluded_count;
+    char **disabled; /* instances of tolerated writers that failed in an attempt before */
+    size_t disabled_count;
     char **warnings;
     size_t warnings_count;
     struct set *set;
@@ -50,6 +52,10 @@ struct job {
     uint32_t round;         /* scratch of gate.c */
     uint64_t queued_end_ms; /* when a set took it */
     uint32_t attempts;
+    struct timer resume_timer;
+    uint64_t resume_ms; /* it waits for another attempt until then; 0 = it does not */
+    uint32_t later_count;
+    PB(Status) * retried; /* why */
 };
 
 /* ---- from dispatch ---- */
@@ -57,6 +63,9 @@ void job_create(struct connection *connection, const PB(Envelope) * envelope);
 
 /* ---- from gate and set ---- */
 void job_dequeue(struct job *job);
+/* Back from a set that failed, for another attempt: not before `resume_ms`. */
+void job_requeue(struct job *job, uint64_t resume_ms);
+bool job_waits_to_retry(const struct job *job);
 /* Answers and frees it. It must be in no list of a set any more, or leaves it here. */
 void job_fail(struct job *job, PB(Status) * status);
 /* Keeps the first reason; job_send_failure answers once the duties are done. */

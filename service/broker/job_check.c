@@ -95,8 +95,6 @@ static const char *unimplemented_field(const PB(CreateSnapshot) * wish)
         return "create_snapshot.lease.mode";
     if (wish->lease != NULL && wish->lease->ttl_ms != 0)
         return "create_snapshot.lease.ttl_ms";
-    if (wish->retry_without_failed)
-        return "create_snapshot.retry_without_failed";
     return NULL;
 }
 

@@ -209,7 +209,8 @@ static uint32_t limit_ms(void *subject, enum limit limit)
 static void on_phase(void *subject, PB(Phase) phase)
 {
     struct set *set = subject;
-    if (!set->is_clearing) /* another try of StartSnapshotSet is part of the wait */
+    if (!set->is_clearing &&
+        phase != PB_PHASE(UNSPECIFIED)) /* another try of StartSnapshotSet is part of the wait */
         set_enter_phase(set, phase);
 }
 
@@ -442,6 +443,7 @@ struct set *set_create(struct broker *broker, struct job *job)
         return NULL;
     list_append(&set->members, &job->link);
     job->set = set;
+    set->attempt = set->earlier_attempts = job->attempts;
     if (begin_attempt(set)) {
         if (!timer_runs(&broker->tick))
             timer_set(broker, &broker->tick, TICK_MS);
@@ -467,7 +469,22 @@ static void forget_attempt(struct set *set)
     set->selection = NULL;
     set->lacking = NULL;
     set->documents = (struct document_list){0};
-    set->completion_failure = NULL;
+    set->completion_failure = set->blamed = NULL;
+}
+
+/* Nothing is left of this attempt but what its members keep; the next set is for them when their time has
+ * come. */
+static void requeue_members(struct set *set)
+{
+    LIST_EACH(struct job, job, &set->members, link)
+    {
+        if (!job->is_leaving && job->failure == NULL) {
+            job_requeue(job, set->resume_ms);
+        } else {
+            job_note_failure(job, error_stopping(set->broker));
+            job_send_failure(job);
+        }
+    }
 }
 
 void set_process_ended(struct set *set, PB(Status) * why, bool left_open)
@@ -486,6 +503,11 @@ void set_process_ended(struct set *set, PB(Status) * why, bool left_open)
     gate_leave(set);
     if (set->restart && set_is_wanted(set) && !broker->stopping) {
         set_leave_record(set);
+        if (set->resume_ms != 0) {
+            requeue_members(set);
+            set_free(set);
+            return;
+        }
         forget_attempt(set);
         if (begin_attempt(set))
             return;

@@ -89,7 +89,8 @@ struct set {
     uint64_t started_ms;
     int64_t created_unix_ms;
     char set_id[40];
-    uint32_t attempt;
+    uint32_t attempt;          /* of its members */
+    uint32_t earlier_attempts; /* of those, the ones of other sets */
 
     /* What its members have in common. */
     uint32_t context; /* VSS_SNAPSHOT_CONTEXT with attribute bits */
@@ -145,9 +146,11 @@ struct set {
     bool aborted;       /* AbortBackup succeeded */
     bool released;
 
-    bool failed;    /* nothing of it is given out */
-    bool succeeded; /* FinishBackup with success, for the types that truncate logs */
-    bool restart;   /* once it has ended, again with a fresh object */
+    bool failed;         /* nothing of it is given out */
+    bool succeeded;      /* FinishBackup with success, for the types that truncate logs */
+    bool restart;        /* once it has ended, again with a fresh object */
+    uint64_t resume_ms;  /* and not before this; 0 = at once */
+    PB(Status) * blamed; /* the failure whose writers are being looked for */
     PB(Status) * completion_failure;
 
     PB(Phase) phase;
@@ -181,7 +184,7 @@ void sets_free(struct broker *broker);
 /* ---- Between the set's files. ---- */
 
 extern const struct step set_steps_open[], set_steps_create[], set_steps_freeze[], set_steps_complete[],
-    set_steps_save[];
+    set_steps_save[], set_steps_blame[];
 
 void set_enter_phase(struct set *set, PB(Phase) phase);
 /* What its members want, for a fresh object. False: no memory. */
@@ -192,6 +195,13 @@ void set_fail(struct set *set, PB(Status) * status);
 void set_call_failed(struct set *set, PB(Call__MethodCase) method, size_t index, PB(Status) * status);
 /* The same, where a step has no memory for what it was answered. Always false. */
 bool set_no_memory(struct set *set);
+/* A failure that may pass by itself: the members wait, in the queue, and begin again. False: not for these.
+ */
+bool set_retry_later(struct set *set, const PB(Status) * status);
+/* After PrepareForBackup: again without the tolerated writers that have failed, where that is asked for.
+ * False: it is not, or none has. */
+bool set_retry_without_failed(struct set *set);
+bool set_blame_writers(void *subject);
 void set_end(struct set *set);
 void set_run(struct set *set, const struct step *steps);
 /* While it ends. */

@@ -483,6 +483,15 @@ const struct step set_steps_freeze[] = {
     END,
 };
 
+/* After a failed PrepareForBackup or DoSnapshotSet: which writers it was. */
+const struct step set_steps_blame[] = {
+    {PB_METHOD(GATHER_WRITER_STATUS), PB_PHASE(UNSPECIFIED), LIMIT_STATUS, NULL, NULL, NULL, NULL, false},
+    {PB_METHOD(GET_WRITER_STATUS_COUNT), PB_PHASE(UNSPECIFIED), LIMIT_CALL, NULL, NULL, on_status_count, NULL, false},
+    {PB_METHOD(GET_WRITER_STATUS_EX), PB_PHASE(UNSPECIFIED), LIMIT_CALL, count_statuses, fill_status, on_status, NULL, false},
+    {PB_METHOD(FREE_WRITER_STATUS), PB_PHASE(UNSPECIFIED), LIMIT_CALL, NULL, NULL, NULL, set_blame_writers, false},
+    END,
+};
+
 #define SAVE_AGAIN \
     {PB_METHOD(SAVE_AS_XML), PB_PHASE(COMPLETING), LIMIT_CALL, if_saves_again, NULL, on_saved_again, NULL, true}
 

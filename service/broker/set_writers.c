@@ -38,7 +38,7 @@ static bool was_to_be_left_out(const struct set *set, const PB(WriterStatus) * w
 {
     return is_listed(set->excluded, set->excluded_count, writer->writer_id) ||
            is_listed(set->excluded, set->excluded_count, writer->instance_id) || text_is_guid(name) ||
-           set->attempt >= EXCLUDE_ATTEMPTS;
+           set->attempt - set->earlier_attempts >= EXCLUDE_ATTEMPTS;
 }
 
 /* By its class, with a fresh object. False: the set ends. */
@@ -188,12 +188,14 @@ bool set_judge_writers(struct set *set)
         if (status != NULL && set->freeze_begun && status->retryable &&
             status->retry_after_ms < AFTER_FREEZE_MS)
             status->retry_after_ms = AFTER_FREEZE_MS;
+        if (status != NULL && list_count(&set->members) == 1 && set_retry_later(set, status))
+            return false;
         if (status != NULL)
             status->attempts = set->attempt;
         job_note_failure(job, status);
     }
     if (worst == 0 || set_is_wanted(set))
-        return true;
+        return !(set->status_after == PB_METHOD(PREPARE_FOR_BACKUP) && set_retry_without_failed(set));
     set->failed = true;
     set_end(set);
     return false;

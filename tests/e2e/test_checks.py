@@ -10,7 +10,7 @@ def writers_of(request):
 
 def test_files_of_one_writer(client, machine, pb):
     machine.scenario({"writer:Store": {"component": "Base", "path": r"C:\Store", "spec": "*.db", "recursive": 1,
-                                       "components": 700, "alternate_path": r"C:\Other"}})
+                                       "components": 2000, "alternate_path": r"C:\Other"}})
     request = client.start(pb.ListWriters(writer="Store", with_files=True))
     assert request.result().count == len(writers_of(request))
     parts = writers_of(request)
@@ -20,9 +20,9 @@ def test_files_of_one_writer(client, machine, pb):
     names = []
     for part in parts:
         names += [c.name for c in part.components if c.name not in names[-1:]]
-    assert len(names) == len(set(names)) == parts[0].status.components == 701
+    assert len(names) == len(set(names)) == parts[0].status.components == 2001
     files = [f for p in parts for c in p.components for f in c.files]
-    assert len(files) == 701
+    assert len(files) == 2001
     assert {(f.path, f.filespec, f.recursive) for f in files} == {(r"C:\Store", "*.db", True)}
     assert [f.alternate_location for p in parts for f in p.restore_method.alternate_locations] == [r"C:\Other"]
 

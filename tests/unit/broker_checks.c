@@ -1,4 +1,4 @@
-/* What is looked at before anything is frozen: dry runs, and room for the copies. */
+/* What is looked at before anything is frozen: dry runs, and room for the copies; and other attempts. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -255,6 +255,192 @@ static void test_room_is_not_known(void **state)
     world_end(world);
 }
 
+/* ---- other attempts ---- */
+
+enum {
+    MINUTE_MS = 60 * 1000
+};
+
+static uint32_t create_within(struct world *world, struct peer *client, PB(CreateSnapshot) * wish,
+                              uint32_t timeout_ms)
+{
+    PB(Envelope) envelope = ENVELOPE_OF(CREATE_SNAPSHOT, create_snapshot, wish);
+    envelope.timeout_ms = timeout_ms;
+    uint32_t id = client_send(world, client, &envelope);
+    world_run(world);
+    return id;
+}
+
+/* Ten minutes, and three times at most; then the client hears what it was. */
+static void test_retry_later(void **state)
+{
+    (void)state;
+    struct world *world = world_new();
+    struct peer *client = client_connect(world, NULL, USER_RIGHTS);
+    struct peer *other = client_connect(world, NULL, USER_RIGHTS);
+    PB(CreateSnapshot) wish = make_wish(false);
+    world_rule(world, PB_METHOD(DO_SNAPSHOT_SET), 1, ACT_FAIL_ASYNC, 0x80042314u);
+    uint32_t id = create_within(world, client, &wish, 60 * MINUTE_MS);
+    assert_null(client_final(client, id));
+    const PB(Progress) *progress = client_progress(client, id);
+    assert_int_equal(progress->phase, PB_PHASE(QUEUED));
+    assert_int_equal(progress->waiting_for, PB_VALUE(WAITING_FOR, WAITING_FOR_RETRY));
+    assert_int_equal(progress->expected_wait_ms, 10 * MINUTE_MS);
+    assert_int_equal(progress->attempt, 2);
+    assert_int_equal(progress->queue_position, 0);
+    assert_int_equal(requester_calls(world, 1, PB_METHOD(ABORT_BACKUP)), 1);
+    assert_int_equal(world_alive(world), 0);
+    /* Nobody waits for it meanwhile. */
+    uint32_t next = client_snapshot(world, other, "D:");
+    world_run(world);
+    assert_int_equal(client_snapshot_reply(other, next)->attempts, 1);
+    world_advance(world, 10 * MINUTE_MS - 1);
+    assert_null(client_final(client, id));
+    world_advance(world, 1);
+    const PB(SnapshotReply) *reply = client_snapshot_reply(client, id);
+    assert_int_equal(reply->attempts, 2);
+    assert_true(warns(reply, "VSS_E_HOLD_WRITES_TIMEOUT") || warns(reply, "attempt 1: DoSnapshotSet"));
+    /* It does not pass. */
+    world_rule(world, PB_METHOD(DO_SNAPSHOT_SET), 0, ACT_FAIL_ASYNC, 0x80042314u);
+    id = create_within(world, client, &wish, 60 * MINUTE_MS);
+    for (int i = 0; i < 3; i++) {
+        assert_null(client_final(client, id));
+        world_advance(world, 10 * MINUTE_MS);
+    }
+    const PB(Status) *status = client_status(client, id);
+    assert_int_equal(status->hresult, 0x80042314u);
+    assert_int_equal(status->attempts, 4);
+    assert_int_equal(status->retry_after_ms, 10 * MINUTE_MS);
+    assert_int_equal(status->phase, PB_PHASE(CREATING));
+    world_end(world);
+}
+
+static void test_no_time_for_later(void **state)
+{
+    (void)state;
+    struct world *world = world_new();
+    struct peer *client = client_connect(world, NULL, USER_RIGHTS);
+    PB(CreateSnapshot) wish = make_wish(false);
+    world_rule(world, PB_METHOD(DO_SNAPSHOT_SET), 0, ACT_FAIL_ASYNC, 0x80042314u);
+    uint32_t id = create_within(world, client, &wish, 11 * MINUTE_MS - 1);
+    assert_int_equal(client_status(client, id)->attempts, 1);
+    assert_int_equal(client_status(client, id)->retry_after_ms, 10 * MINUTE_MS);
+    /* Cancelled, or without a client, while it waits; or the service stops. */
+    id = create_within(world, client, &wish, 60 * MINUTE_MS);
+    client_cancel(world, client, id);
+    world_run(world);
+    assert_string_equal(client_status(client, id)->reason, "CANCELLED");
+    wish.queue_timeout_ms = 1000; /* is for the queue, not for this */
+    id = create_within(world, client, &wish, 60 * MINUTE_MS);
+    world_advance(world, 5 * MINUTE_MS);
+    assert_null(client_final(client, id));
+    struct peer *leaver = client_connect(world, NULL, USER_RIGHTS);
+    create_within(world, leaver, &wish, 60 * MINUTE_MS);
+    peer_close(world, leaver);
+    world_run(world);
+    assert_int_equal(list_count(&world->broker->queue), 1);
+    world_end(world);
+}
+
+/* A writer's own failure has its own time. */
+static void test_writer_retries_later(void **state)
+{
+    (void)state;
+    struct world *world = world_new();
+    struct peer *client = client_connect(world, NULL, USER_RIGHTS);
+    PB(CreateSnapshot) wish = make_wish(false);
+    world_writer_fails(world, 1, PB_METHOD(DO_SNAPSHOT_SET), 9, 0x800423F3u); /* VSS_E_WRITERERROR_RETRYABLE */
+    uint32_t id = create_within(world, client, &wish, 60 * MINUTE_MS);
+    assert_null(client_final(client, id));
+    world_clear_rules(world);
+    world_advance(world, 10 * MINUTE_MS);
+    assert_int_equal(client_snapshot_reply(client, id)->attempts, 2);
+    /* One that will fail again. */
+    world_writer_fails(world, 1, PB_METHOD(DO_SNAPSHOT_SET), 9, 0x800423F4u);
+    id = create_within(world, client, &wish, 60 * MINUTE_MS);
+    assert_string_equal(client_status(client, id)->reason, "WRITER_FAILED");
+    world_end(world);
+}
+
+static char *const acme[] = {(char *)(uintptr_t) "Acme Writer"};
+
+static PB(CreateSnapshot) make_tolerant_wish(void)
+{
+    PB(CreateSnapshot) wish = make_wish(false);
+    wish.writers_tolerated = (char **)(uintptr_t)acme;
+    wish.n_writers_tolerated = 1;
+    wish.retry_without_failed = true;
+    return wish;
+}
+
+/* It failed before anybody was frozen: at once again, without it. */
+static void test_without_failed_at_prepare(void **state)
+{
+    (void)state;
+    struct world *world = world_new();
+    struct peer *client = client_connect(world, NULL, USER_RIGHTS);
+    world_writer_fails(world, 2, PB_METHOD(PREPARE_FOR_BACKUP), 7, 0x800423F4u);
+    PB(CreateSnapshot) wish = make_tolerant_wish();
+    const PB(SnapshotReply) *reply = create(world, client, &wish);
+    assert_int_equal(reply->attempts, 2);
+    assert_int_equal(reply->consistency, PB_VALUE(CONSISTENCY, CONSISTENCY_APPLICATION_PARTIAL));
+    assert_int_equal(reply->n_writers, WRITERS - 1);
+    assert_true(warns(reply, "writer Acme Writer failed in attempt 1 and is left out"));
+    assert_int_equal(requester_calls(world, 1, PB_METHOD(DO_SNAPSHOT_SET)), 0);
+    assert_int_equal(requester_calls(world, 1, PB_METHOD(ABORT_BACKUP)), 1);
+    assert_int_equal(requester_calls(world, 2, PB_METHOD(DISABLE_WRITER_INSTANCES)), 1);
+    /* Not asked for: the same failure is a warning. */
+    wish.retry_without_failed = false;
+    assert_int_equal(create(world, client, &wish)->attempts, 1);
+    /* Another that fails then, or one that is required, ends it. */
+    wish = make_tolerant_wish();
+    world_writer_fails(world, 1, PB_METHOD(PREPARE_FOR_BACKUP), 7, 0x800423F4u);
+    uint32_t id = client_create(world, client, &wish);
+    world_run(world);
+    assert_string_equal(client_status(client, id)->reason, "WRITER_FAILED");
+    world_end(world);
+}
+
+/* It made DoSnapshotSet fail: again without it, but no writer is frozen twice within a minute. */
+static void test_without_failed_at_freeze(void **state)
+{
+    (void)state;
+    struct world *world = world_new();
+    struct peer *client = client_connect(world, NULL, USER_RIGHTS);
+    world_rule(world, PB_METHOD(DO_SNAPSHOT_SET), 1, ACT_FAIL_ASYNC, 0x800423F4u);
+    world_rule(world, PB_METHOD(GATHER_WRITER_STATUS), 2, ACT_FAIL, 0x80042318u);
+    PB(CreateSnapshot) wish = make_tolerant_wish();
+    uint32_t id = client_create(world, client, &wish);
+    world_run(world);
+    /* The writers could not be asked: the failure is what it was. */
+    assert_int_equal(client_status(client, id)->hresult, 0x800423F4u);
+    assert_string_equal(client_status(client, id)->method, "DoSnapshotSet");
+    world_clear_rules(world);
+    world_rule(world, PB_METHOD(DO_SNAPSHOT_SET), 1, ACT_FAIL_ASYNC, 0x800423F4u);
+    id = client_create(world, client, &wish);
+    world_run(world);
+    assert_int_equal(client_status(client, id)->hresult, 0x800423F4u); /* none of the tolerated ones did */
+    world_clear_rules(world);
+    world_rule(world, PB_METHOD(DO_SNAPSHOT_SET), 1, ACT_FAIL_ASYNC, 0x800423F4u);
+    world_writer_fails(world, 2, PB_METHOD(DO_SNAPSHOT_SET), 9, 0x800423F4u);
+    id = client_create(world, client, &wish);
+    world_run(world);
+    assert_null(client_final(client, id));
+    assert_int_equal(client_progress(client, id)->expected_wait_ms, MINUTE_MS);
+    world_advance(world, MINUTE_MS);
+    const PB(SnapshotReply) *reply = client_snapshot_reply(client, id);
+    assert_int_equal(reply->attempts, 2);
+    assert_int_equal(reply->n_writers, WRITERS - 1);
+    assert_int_equal(reply->consistency, PB_VALUE(CONSISTENCY, CONSISTENCY_APPLICATION_PARTIAL));
+    /* No time for that minute. */
+    world_clear_rules(world);
+    world_rule(world, PB_METHOD(DO_SNAPSHOT_SET), 1, ACT_FAIL_ASYNC, 0x800423F4u);
+    world_writer_fails(world, 2, PB_METHOD(DO_SNAPSHOT_SET), 9, 0x800423F4u);
+    id = create_within(world, client, &wish, MINUTE_MS);
+    assert_int_equal(client_status(client, id)->hresult, 0x800423F4u);
+    world_end(world);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -262,6 +448,11 @@ int main(void)
         cmocka_unit_test(test_dry_run_fails),     cmocka_unit_test(test_dry_run_beside_others),
         cmocka_unit_test(test_no_more_snapshots), cmocka_unit_test(test_shadow_storage),
         cmocka_unit_test(test_room_is_not_known),
+        cmocka_unit_test(test_retry_later),
+        cmocka_unit_test(test_no_time_for_later),
+        cmocka_unit_test(test_writer_retries_later),
+        cmocka_unit_test(test_without_failed_at_prepare),
+        cmocka_unit_test(test_without_failed_at_freeze),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -413,7 +413,7 @@ static void test_gate_waits_for_the_judgement(void **state)
     (void)state;
     struct world *world = world_new();
     struct peer *client = client_connect(world, NULL, USER_RIGHTS);
-    world_writer_fails(world, 1, PB_METHOD(DO_SNAPSHOT_SET), 9, 0x800423F2u);
+    world_writer_fails(world, 1, PB_METHOD(DO_SNAPSHOT_SET), 9, 0x800423F4u);
     world_rule(world, PB_METHOD(GATHER_WRITER_STATUS), 2, ACT_HANG, 0);
     world_rule(world, PB_METHOD(ABORT_BACKUP), 1, ACT_HANG, 0);
     uint32_t id = client_snapshot(world, client, "C:");

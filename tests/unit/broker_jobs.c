@@ -97,8 +97,7 @@ static void test_unimplemented_fields(void **state)
     (void)state;
     struct world *world = world_new();
     PB(LeaseOptions) lease = SHADOWPIPE__V1__LEASE_OPTIONS__INIT;
-    static const char *const fields[] = {"job_key", "max_age_ms", "lease.mode", "lease.ttl_ms",
-                                         "retry_without_failed"};
+    static const char *const fields[] = {"job_key", "max_age_ms", "lease.mode", "lease.ttl_ms"};
     for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++) {
         PB(CreateSnapshot) wish = make_wish();
         lease.mode = i == 2 ? PB_VALUE(LEASE_MODE, LEASE_MODE_DETACHED) : 0;
@@ -106,7 +105,6 @@ static void test_unimplemented_fields(void **state)
         wish.job_key = (char *)(uintptr_t)(i == 0 ? "k" : "");
         wish.max_age_ms = i == 1;
         wish.lease = i == 2 || i == 3 ? &lease : NULL;
-        wish.retry_without_failed = i == 4;
         const PB(Status) *status = refused(world, &wish);
         assert_int_equal(status->code, PB_CODE(UNIMPLEMENTED));
         assert_string_equal(status->reason, "UNIMPLEMENTED_FIELD");
@@ -304,7 +302,10 @@ static void test_writer_fails(void **state)
         struct world *world = world_new();
         struct peer *client = client_connect(world, NULL, USER_RIGHTS);
         world_writer_fails(world, 1, rows[i].after, rows[i].state, rows[i].hresult);
-        uint32_t id = client_snapshot(world, client, "C:");
+        PB(CreateSnapshot) first = make_wish();
+        PB(Envelope) envelope = ENVELOPE_OF(CREATE_SNAPSHOT, create_snapshot, &first);
+        envelope.timeout_ms = 5 * 60 * 1000; /* too short for another attempt */
+        uint32_t id = client_send(world, client, &envelope);
         world_run(world);
         const PB(Status) *status = client_status(client, id);
         assert_string_equal(status->reason, "WRITER_FAILED");

@@ -280,7 +280,7 @@ static void test_nas_rollback(void **state)
     assert_string_equal(
         requester_history(world, 1),
         "CreateVssBackupComponents InitializeForBackup SetContext SetBackupState IsVolumeSupported "
-        "StartSnapshotSet AddToSnapshotSet DoSnapshotSet GetSnapshotProperties Release");
+        "CountSnapshots QueryDiffAreas StartSnapshotSet AddToSnapshotSet DoSnapshotSet GetSnapshotProperties Release");
     assert_int_equal(world->requesters[0].context, 0x19);
     peer_close(world, client); /* the end of its lease is not the end of the snapshot */
     world_advance(world, HOUR_MS);
@@ -797,7 +797,7 @@ static void test_writer_fails(void **state)
     (void)state;
     struct world *world = world_new();
     struct peer *client = client_connect(world, NULL, ALL_RIGHTS);
-    world_writer_fails(world, 1, PB_METHOD(DO_SNAPSHOT_SET), 9, 0x800423F2u);
+    world_writer_fails(world, 1, PB_METHOD(DO_SNAPSHOT_SET), 9, 0x800423F4u);
     assert_string_equal(client_status(client, create(world, client, app_rollback()))->reason,
                         "WRITER_FAILED");
     world_advance(world, 1);

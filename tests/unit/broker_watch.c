@@ -266,7 +266,7 @@ static void test_failures_counted(void **state)
         world_run(world);
     }
     world_clear_rules(world);
-    world_rule(world, PB_METHOD(ADD_TO_SNAPSHOT_SET), 0, ACT_FAIL, 0x80042306u);
+    world_rule(world, PB_METHOD(ADD_TO_SNAPSHOT_SET), 0, ACT_FAIL, 0x80042308u);
     (void)client_snapshot(world, peer, "C:");
     world_run(world);
     const PB(ServiceStatus) *status = ask_status(world, peer);
@@ -283,7 +283,7 @@ static void test_failures_counted(void **state)
             assert_true(strncmp(counter->labels[2], "writer=", 7) == 0 && counter->labels[2][7] != '\0');
         } else {
             assert_true(has_label(counter, "reason=VSS_FAILED"));
-            assert_true(has_label(counter, "hresult=VSS_E_PROVIDER_VETO"));
+            assert_true(has_label(counter, "hresult=VSS_E_OBJECT_NOT_FOUND"));
             assert_int_equal(counter->value, 1);
         }
     }
