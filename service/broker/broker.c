@@ -38,8 +38,10 @@ void broker_log(struct broker *broker, enum broker_log_level level, const char *
 static void on_tick(struct broker *broker, struct timer *timer)
 {
     jobs_progress(broker, false);
+    sessions_progress(broker, false);
     operations_progress(broker);
-    bool is_needed = !list_is_empty(&broker->queue) || operations_wait(broker);
+    bool is_needed =
+        !list_is_empty(&broker->queue) || !list_is_empty(&broker->gate.sessions) || operations_wait(broker);
     LIST_EACH(struct set, set, &broker->sets, link)
     is_needed |= !list_is_empty(&set->members);
     if (is_needed)
@@ -133,6 +135,7 @@ void broker_settle(struct broker *broker)
             gate_advance(broker);
             lane_advance(broker);
             jobs_progress(broker, true);
+            sessions_progress(broker, true);
         }
     }
     watch_flush(broker);

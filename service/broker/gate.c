@@ -6,6 +6,7 @@
 #include "service/broker/state.h"
 
 enum {
+    TICK_MS = 1000,
     SETS_AHEAD = 1,             /* behind the holder; of two that gather, the quicker one would overtake */
     AVERAGE_WEIGHT = 4,         /* of the past against the latest holder */
     RUNDOWN_MS = 15 * 60 * 1000 /* COM's run-down takes about six minutes; after this it is not ours */
@@ -83,6 +84,9 @@ void gate_session_wait(struct session *session)
     if (gate_session_waits(session))
         return;
     session->gate_ms = broker->now_ms;
+    session->told_position = 0;
+    if (!timer_runs(&broker->tick))
+        timer_set(broker, &broker->tick, TICK_MS);
     list_append(&broker->gate.sessions, &session->gate_link);
     broker->is_dirty = true;
 }

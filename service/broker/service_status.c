@@ -117,9 +117,47 @@ static PB(SetInfo) * make_recorded_set(const struct status_reader *reader, const
     return info;
 }
 
+/* Its one object, as if it were a set with one member. */
+static PB(SetInfo) * make_session(const struct status_reader *reader, struct session *session)
+{
+    PB(SetInfo) *info = MESSAGE_NEW(reader->arena, set_info);
+    if (info == NULL)
+        return NULL;
+    const struct connection *connection = session->connection;
+    info->members = arena_alloc(reader->arena, sizeof(*info->members));
+    if (info->members == NULL)
+        return NULL;
+    info->members[0] = make_member(
+        reader, session->owner, session->client_name, connection != NULL ? connection->caller.sid : "",
+        connection != NULL ? connection->caller.process_id : 0, session->purpose, "");
+    if (info->members[0] == NULL)
+        return NULL;
+    info->n_members = 1;
+    info->set_id = session->record.set_id;
+    info->phase = session_phase(session);
+    info->requester_pid = session->requester != NULL ? session->requester->process_id : 0;
+    info->age_ms = session->broker->now_ms - session->opened_ms;
+    return info;
+}
+
+static bool add_sessions(const struct status_reader *reader, struct broker *broker,
+                         PB(ServiceStatus) * status)
+{
+    LIST_EACH(struct session, session, &broker->sessions, link)
+    {
+        if (session->stage == SESSION_ENDED)
+            continue;
+        PB(SetInfo) *info = make_session(reader, session);
+        if (info == NULL)
+            return false;
+        status->sets[status->n_sets++] = info;
+    }
+    return true;
+}
+
 static bool add_sets(const struct status_reader *reader, struct broker *broker, PB(ServiceStatus) * status)
 {
-    size_t most = list_count(&broker->sets) + list_count(&broker->records);
+    size_t most = list_count(&broker->sets) + list_count(&broker->records) + list_count(&broker->sessions);
     status->sets = arena_alloc(reader->arena, (most + 1) * sizeof(*status->sets));
     if (status->sets == NULL)
         return false;
@@ -139,7 +177,7 @@ static bool add_sets(const struct status_reader *reader, struct broker *broker, 
             return false;
         status->sets[status->n_sets++] = info;
     }
-    return true;
+    return add_sessions(reader, broker, status);
 }
 
 static void describe_gate(const struct broker *broker, PB(ServiceStatus) * status)
@@ -147,7 +185,7 @@ static void describe_gate(const struct broker *broker, PB(ServiceStatus) * statu
     const struct set *holder = broker->gate.holder;
     status->gate_waiting_for = gate_waiting_for(broker);
     if (broker->gate.session != NULL) {
-        status->gate_phase = PB_PHASE(ADDING_VOLUMES);
+        status->gate_phase = session_phase(broker->gate.session);
         status->gate_holder = broker->gate.session->client_name;
     }
     if (holder == NULL)

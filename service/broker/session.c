@@ -386,8 +386,11 @@ static struct session *session_new(struct connection *connection, const PB(OpenS
     list_append(&broker->sessions, &session->link);
     list_append(&connection->sessions, &session->connection_link);
     session->client_name = arena_strdup(&session->arena, connection->client_name);
-    session->requester =
-        session->client_name != NULL ? requester_start(broker, &requester_user, session) : NULL;
+    session->purpose = arena_strdup(&session->arena, open->purpose);
+    session->opened_ms = broker->now_ms;
+    session->requester = session->client_name != NULL && session->purpose != NULL
+                             ? requester_start(broker, &requester_user, session)
+                             : NULL;
     if (session->requester == NULL) {
         session_free(session);
         return NULL;

@@ -62,6 +62,9 @@ struct session {
     PB(Status) * failure; /* why it ended by itself */
     char document_id[GUID_CHARS];
     char *client_name;
+    char *purpose;
+    uint64_t opened_ms;
+    uint32_t told_position; /* in the last Progress */
     struct session_record record;
     /* Parameters of the call under way that the record wants to know. */
     uint32_t sent_context;
@@ -105,6 +108,13 @@ bool session_owes_abort(const struct session *session);
 bool session_is_in_vss(const struct session *session);
 bool session_owns(const void *session, const char *id);
 
+/* ---- session_status.c ---- */
+
+/* In the words of jobs. */
+PB(Phase) session_phase(const struct session *session);
+/* To those that wait for the gate. */
+void sessions_progress(struct broker *broker, bool only_changed_positions);
+
 /* ---- step.c ---- */
 
 void step_call(struct connection *connection, const PB(Envelope) * envelope);
@@ -120,6 +130,8 @@ void step_answered(struct session *session, const PB(Envelope) * reply);
 /* Every request that waits gets this answer, CloseSession its own. */
 void steps_fail(struct session *session, PB(Status) * status);
 void steps_opened(struct session *session);
+/* NULL: nothing is asked. */
+struct request *steps_first_request(struct session *session);
 /* CloseSession's answer; `failure` where the process ended before Release. */
 void steps_closed(struct session *session, PB(Status) * failure);
 void steps_continue(struct session *session);

@@ -384,6 +384,13 @@ void steps_continue(struct session *session)
         ask_for_chunk(step);
 }
 
+struct request *steps_first_request(struct session *session)
+{
+    if (list_is_empty(&session->steps))
+        return NULL;
+    return &LIST_FIRST(&session->steps, struct session_step, link)->request;
+}
+
 void steps_opened(struct session *session)
 {
     struct session_step *step = LIST_FIRST(&session->steps, struct session_step, link);

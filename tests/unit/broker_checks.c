@@ -59,7 +59,7 @@ static void test_dry_run(void **state)
     assert_string_equal(
         requester_history(world, 1),
         "CreateVssBackupComponents InitializeForBackup SetContext SetBackupState GatherWriterMetadata "
-        "GetWriterMetadataCount GetWriterMetadata*3 FreeWriterMetadata IsVolumeSupported*2 CountSnapshots "
+        "GetWriterMetadataCount GetWriterMetadata*3 IsVolumeSupported*2 CountSnapshots "
         "QueryDiffAreas*2 GatherWriterStatus GetWriterStatusCount GetWriterStatusEx*3 FreeWriterStatus "
         "Release");
     assert_int_equal(world_alive(world), 0);
@@ -349,7 +349,8 @@ static void test_writer_retries_later(void **state)
     struct world *world = world_new();
     struct peer *client = client_connect(world, NULL, USER_RIGHTS);
     PB(CreateSnapshot) wish = make_wish(false);
-    world_writer_fails(world, 1, PB_METHOD(DO_SNAPSHOT_SET), 9, 0x800423F3u); /* VSS_E_WRITERERROR_RETRYABLE */
+    world_writer_fails(world, 1, PB_METHOD(DO_SNAPSHOT_SET), 9,
+                       0x800423F3u); /* VSS_E_WRITERERROR_RETRYABLE */
     uint32_t id = create_within(world, client, &wish, 60 * MINUTE_MS);
     assert_null(client_final(client, id));
     world_clear_rules(world);
@@ -441,18 +442,98 @@ static void test_without_failed_at_freeze(void **state)
     world_end(world);
 }
 
+/* ---- sessions at the gate ---- */
+
+static const char *open_session(struct world *world, struct peer *client, const char *purpose)
+{
+    PB(OpenSession) open = SHADOWPIPE__V1__OPEN_SESSION__INIT;
+    open.mode = PB_VALUE(SESSION_MODE, SESSION_MODE_BACKUP);
+    open.purpose = (char *)(uintptr_t)purpose;
+    PB(Envelope) envelope = ENVELOPE_OF(OPEN_SESSION, open_session, &open);
+    uint32_t id = client_send(world, client, &envelope);
+    world_run(world);
+    return client_final(client, id)->open_session_reply->session_id;
+}
+
+static uint32_t start_set(struct world *world, struct peer *client, const char *session_id)
+{
+    PB(StartSnapshotSet) start = SHADOWPIPE__V1__START_SNAPSHOT_SET__INIT;
+    PB(Call) call = SHADOWPIPE__V1__CALL__INIT;
+    call.session_id = (char *)(uintptr_t)session_id;
+    call.method_case = PB_METHOD(START_SNAPSHOT_SET);
+    call.start_snapshot_set = &start;
+    PB(Envelope) envelope = ENVELOPE_OF(CALL, call, &call);
+    uint32_t id = client_send(world, client, &envelope);
+    world_run(world);
+    return id;
+}
+
+static const PB(ServiceStatus) * ask_status(struct world *world, struct peer *client)
+{
+    PB(GetServiceStatus) question = SHADOWPIPE__V1__GET_SERVICE_STATUS__INIT;
+    PB(Envelope) envelope = ENVELOPE_OF(GET_SERVICE_STATUS, get_service_status, &question);
+    uint32_t id = client_send(world, client, &envelope);
+    world_run(world);
+    return client_final(client, id)->service_status;
+}
+
+static void test_sessions_are_seen(void **state)
+{
+    (void)state;
+    struct world *world = world_new();
+    struct peer *manager = client_connect(world, NULL, ALL_RIGHTS);
+    struct peer *client = client_connect(world, "S-1-5-21-1", USER_RIGHTS);
+    struct peer *other = client_connect(world, "S-1-5-21-2", USER_RIGHTS);
+    const char *first = open_session(world, client, "by hand");
+    const char *second = open_session(world, other, "");
+    uint32_t holds = start_set(world, client, first);
+    assert_int_equal(client_final(client, holds)->call_reply->hresult, 0);
+    assert_null(client_progress(client, holds)); /* it had not to wait */
+    uint32_t waits = start_set(world, other, second);
+    const PB(Progress) *progress = client_progress(other, waits);
+    assert_int_equal(progress->phase, PB_PHASE(WAITING_FOR_GATE));
+    assert_int_equal(progress->queue_position, 1);
+    assert_int_equal(progress->waiting_for, PB_VALUE(WAITING_FOR, WAITING_FOR_OWN_SET));
+    world_advance(world, 2000);
+    assert_int_equal(client_progress(other, waits)->elapsed_ms, 2000);
+    const PB(ServiceStatus) *status = ask_status(world, manager);
+    assert_string_equal(status->gate_holder, "test");
+    assert_int_equal(status->gate_phase, PB_PHASE(ADDING_VOLUMES));
+    assert_int_equal(status->queue_length, 1);
+    assert_int_equal(status->n_sets, 2);
+    assert_int_equal(status->sets[0]->phase, PB_PHASE(ADDING_VOLUMES));
+    assert_int_equal(status->sets[0]->age_ms, 2000);
+    assert_string_equal(status->sets[0]->members[0]->purpose, "by hand");
+    assert_string_equal(status->sets[0]->members[0]->owner_sid, "S-1-5-21-1");
+    assert_true(strlen(status->sets[0]->set_id) > 0);
+    assert_int_equal(status->sets[1]->phase, PB_PHASE(WAITING_FOR_GATE));
+    /* Others see that there is one, and no more. */
+    status = ask_status(world, other);
+    assert_string_equal(status->sets[0]->members[0]->client_name, "test");
+    assert_string_equal(status->sets[0]->members[0]->purpose, "");
+    peer_close(world, client);
+    world_run(world);
+    assert_int_equal(client_final(other, waits)->call_reply->hresult, 0);
+    assert_int_equal(ask_status(world, manager)->n_sets, 1);
+    world_end(world);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_dry_run),           cmocka_unit_test(test_dry_run_with_failed_writer),
-        cmocka_unit_test(test_dry_run_fails),     cmocka_unit_test(test_dry_run_beside_others),
-        cmocka_unit_test(test_no_more_snapshots), cmocka_unit_test(test_shadow_storage),
+        cmocka_unit_test(test_dry_run),
+        cmocka_unit_test(test_dry_run_with_failed_writer),
+        cmocka_unit_test(test_dry_run_fails),
+        cmocka_unit_test(test_dry_run_beside_others),
+        cmocka_unit_test(test_no_more_snapshots),
+        cmocka_unit_test(test_shadow_storage),
         cmocka_unit_test(test_room_is_not_known),
         cmocka_unit_test(test_retry_later),
         cmocka_unit_test(test_no_time_for_later),
         cmocka_unit_test(test_writer_retries_later),
         cmocka_unit_test(test_without_failed_at_prepare),
         cmocka_unit_test(test_without_failed_at_freeze),
+        cmocka_unit_test(test_sessions_are_seen),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

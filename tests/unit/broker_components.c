@@ -474,7 +474,8 @@ static void test_sequence(void **state)
         requester_history(world, 1),
         "CreateVssBackupComponents InitializeForBackup SetContext SetBackupState GatherWriterMetadata "
         "GetWriterMetadataCount GetWriterMetadata*5 IsVolumeSupported AddComponent SetPreviousBackupStamp "
-        "SetBackupOptions StartSnapshotSet AddToSnapshotSet PrepareForBackup GatherWriterStatus "
+        "SetBackupOptions CountSnapshots QueryDiffAreas StartSnapshotSet AddToSnapshotSet PrepareForBackup "
+        "GatherWriterStatus "
         "GetWriterStatusCount GetWriterStatusEx*3 FreeWriterStatus DoSnapshotSet GatherWriterStatus "
         "GetWriterStatusCount GetWriterStatusEx*3 GetWriterComponentsCount GetWriterComponents "
         "FreeWriterStatus FreeWriterMetadata GetSnapshotProperties SaveAsXML SetBackupSucceeded "
