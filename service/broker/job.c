@@ -85,6 +85,11 @@ void job_warn(struct job *job, const char *format, ...)
 
 /* ---- waiting ---- */
 
+size_t jobs_waiting(const struct broker *broker)
+{
+    return list_count(&broker->queue) + list_count(&broker->resolving);
+}
+
 bool job_waits_to_retry(const struct job *job)
 {
     return job->resume_ms != 0;
@@ -357,7 +362,7 @@ void job_create(struct connection *connection, const PB(Envelope) * envelope)
 {
     struct broker *broker = connection->broker;
     PB(Status) *refusal = job_check(broker, envelope->create_snapshot);
-    size_t waiting = list_count(&broker->queue) + list_count(&broker->resolving);
+    size_t waiting = jobs_waiting(broker);
     if (refusal == NULL && waiting >= broker->config.max_queue) {
         refusal = status_make(&broker->arena, PB_CODE(RESOURCE_EXHAUSTED), "LIMIT",
                               "%zu requests wait for their turn already", waiting);

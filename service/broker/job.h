@@ -66,6 +66,8 @@ void job_dequeue(struct job *job);
 /* Back from a set that failed, for another attempt: not before `resume_ms`. */
 void job_requeue(struct job *job, uint64_t resume_ms);
 bool job_waits_to_retry(const struct job *job);
+/* Those in the queue, and those that will be. */
+size_t jobs_waiting(const struct broker *broker);
 /* Answers and frees it. It must be in no list of a set any more, or leaves it here. */
 void job_fail(struct job *job, PB(Status) * status);
 /* Keeps the first reason; job_send_failure answers once the duties are done. */

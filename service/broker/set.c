@@ -30,7 +30,8 @@ bool set_is_ending(const struct set *set)
 
 bool set_is_ahead(const struct set *set)
 {
-    return !set->is_dry && (set->restart || (set->stage <= SET_CREATING && !set->created));
+    bool begins_again = set->restart && set->resume_ms == 0; /* else others go before it */
+    return !set->is_dry && (begins_again || (set->stage <= SET_CREATING && !set->created));
 }
 
 bool set_is_copy(const struct set *set)
@@ -473,15 +474,16 @@ static void forget_attempt(struct set *set)
 }
 
 /* Nothing is left of this attempt but what its members keep; the next set is for them when their time has
- * come. */
+ * come. Those for whom the queue has no room hear why they would have had to wait. */
 static void requeue_members(struct set *set)
 {
     LIST_EACH(struct job, job, &set->members, link)
     {
-        if (!job->is_leaving && job->failure == NULL) {
+        if (!job->is_leaving && job->failure == NULL &&
+            jobs_waiting(set->broker) < set->broker->config.max_queue) {
             job_requeue(job, set->resume_ms);
         } else {
-            job_note_failure(job, error_stopping(set->broker));
+            job_note_failure(job, job->retried);
             job_send_failure(job);
         }
     }

@@ -136,6 +136,8 @@ bool set_retry_without_failed(struct set *set)
     uint64_t resume_ms = next_freeze_ms(set);
     if (job == NULL || !may_restart(set) || !has_time(set, resume_ms) || !disable_failed(set, job))
         return false;
+    if (set->blamed != NULL)
+        job->retried = MESSAGE_COPY(&job->arena, set->blamed);
     restart(set, set->blamed != NULL ? set->blamed->message : "tolerated writers failed", resume_ms);
     return true;
 }

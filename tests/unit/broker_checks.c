@@ -342,6 +342,37 @@ static void test_no_time_for_later(void **state)
     world_end(world);
 }
 
+static void short_queue(struct broker_config *config)
+{
+    config->max_queue = 1;
+}
+
+static void test_no_room_for_later(void **state)
+{
+    (void)state;
+    struct world *world = world_new_with(short_queue);
+    struct peer *client = client_connect(world, NULL, USER_RIGHTS);
+    PB(CreateSnapshot) wish = make_wish(false);
+    world_rule(world, PB_METHOD(DO_SNAPSHOT_SET), 1, ACT_FAIL_ASYNC, 0x80042314u);
+    world_rule(world, PB_METHOD(RELEASE_OBJECT), 1, ACT_STUCK, 0);
+    uint32_t id = create_within(world, client, &wish, 60 * MINUTE_MS);
+    assert_null(client_final(client, id));
+    world_rule(world, PB_METHOD(ADD_TO_SNAPSHOT_SET), 0, ACT_HANG, 0);
+    uint32_t others[3]; /* one has the turn, one is ready for it, one fills the queue */
+    for (size_t i = 0; i < 3; i++) {
+        others[i] = client_snapshot(world, client, "C:");
+        world_run(world);
+    }
+    requester_resume(world, world_hanging(world, PB_METHOD(RELEASE_OBJECT)));
+    assert_int_equal(client_status(client, id)->hresult, 0x80042314u);
+    assert_int_equal(client_status(client, id)->retry_after_ms, 10 * MINUTE_MS);
+    world_clear_rules(world);
+    requester_resume(world, world_hanging(world, PB_METHOD(ADD_TO_SNAPSHOT_SET)));
+    for (size_t i = 0; i < 3; i++)
+        assert_non_null(client_snapshot_reply(client, others[i]));
+    world_end(world);
+}
+
 /* A writer's own failure has its own time. */
 static void test_writer_retries_later(void **state)
 {
@@ -530,6 +561,7 @@ int main(void)
         cmocka_unit_test(test_room_is_not_known),
         cmocka_unit_test(test_retry_later),
         cmocka_unit_test(test_no_time_for_later),
+        cmocka_unit_test(test_no_room_for_later),
         cmocka_unit_test(test_writer_retries_later),
         cmocka_unit_test(test_without_failed_at_prepare),
         cmocka_unit_test(test_without_failed_at_freeze),
