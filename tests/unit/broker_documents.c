@@ -398,6 +398,73 @@ static void test_not_too_many(void **state)
     world_end(world); /* stops with them */
 }
 
+/* ---- persistent sets ---- */
+
+static const PB(Envelope) * list_components(struct world *world, struct peer *client, const char *lease_id)
+{
+    PB(ListComponents) list = SHADOWPIPE__V1__LIST_COMPONENTS__INIT;
+    list.lease_id = (char *)(uintptr_t)lease_id;
+    PB(Envelope) envelope = ENVELOPE_OF(LIST_COMPONENTS, list_components, &list);
+    uint32_t id = client_send(world, client, &envelope);
+    world_run(world);
+    return client_final(client, id);
+}
+
+/* With documents the VSS object stays until FinishBackup; the snapshots stay longer. */
+static void test_persistent(void **state)
+{
+    (void)state;
+    struct world *world = new_world();
+    struct peer *client = client_connect(world, NULL, ALL_RIGHTS);
+    PB(CreateSnapshot) wish = make_wish();
+    wish.context = PB_VALUE(CONTEXT, CONTEXT_APP_ROLLBACK);
+    uint32_t id = client_create(world, client, &wish);
+    world_run(world);
+    const PB(SnapshotReply) *snapshot = client_snapshot_reply(client, id);
+    assert_int_equal(snapshot->n_documents, WRITERS + 1);
+    assert_int_equal(world_calls(world, PB_METHOD(RELEASE_OBJECT)), 0);
+    assert_int_equal(read_all(world, client, snapshot->lease_id, ""), DOCUMENT_BYTES);
+    assert_int_equal(succeed(world, client, snapshot)->finish_reply->n_documents, WRITERS + 1);
+    assert_int_equal(world_calls(world, PB_METHOD(RELEASE_OBJECT)), 1);
+    assert_int_equal(read_all(world, client, snapshot->lease_id, ""), DOCUMENT_BYTES);
+    world_end(world);
+}
+
+/* Without, a record is all that is left, and it knows of no document. */
+static void test_persistent_without(void **state)
+{
+    (void)state;
+    struct world *world = new_world();
+    struct peer *client = client_connect(world, NULL, ALL_RIGHTS);
+    PB(CreateSnapshot) wish = make_wish();
+    wish.context = PB_VALUE(CONTEXT, CONTEXT_APP_ROLLBACK);
+    wish.with_documents = false;
+    uint32_t id = client_create(world, client, &wish);
+    world_run(world);
+    const PB(SnapshotReply) *snapshot = client_snapshot_reply(client, id);
+    assert_string_equal(refused(world, client, snapshot->lease_id, "")->reason, "UNKNOWN_DOCUMENT");
+    assert_string_equal(list_components(world, client, snapshot->lease_id)->status->reason,
+                        "UNKNOWN_DOCUMENT");
+    const PB(Status) *status = succeed(world, client, snapshot)->status;
+    assert_string_equal(status->reason, "UNKNOWN_DOCUMENT");
+    assert_string_equal(status->field, "finish_backup.with_documents");
+    PB(ComponentOutcome) outcome = SHADOWPIPE__V1__COMPONENT_OUTCOME__INIT;
+    PB(ComponentOutcome) * outcomes[] = {&outcome};
+    PB(FinishBackup) finish_wish = SHADOWPIPE__V1__FINISH_BACKUP__INIT;
+    finish_wish.lease_id = snapshot->lease_id;
+    finish_wish.outcome = PB_VALUE(OUTCOME, OUTCOME_SUCCEEDED);
+    finish_wish.components = outcomes;
+    finish_wish.n_components = 1;
+    PB(Envelope) envelope = ENVELOPE_OF(FINISH_BACKUP, finish_backup, &finish_wish);
+    id = client_send(world, client, &envelope);
+    world_run(world);
+    assert_string_equal(client_status(client, id)->reason, "UNKNOWN_COMPONENT");
+    id = client_finish(world, client, snapshot, PB_VALUE(OUTCOME, OUTCOME_SUCCEEDED));
+    world_run(world);
+    assert_int_equal(client_finish_reply(client, id)->completion, PB_VALUE(COMPLETION, COMPLETION_COMPLETED));
+    world_end(world);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -412,6 +479,8 @@ int main(void)
         cmocka_unit_test(test_kept_process_ends),
         cmocka_unit_test(test_held_process_hangs),
         cmocka_unit_test(test_not_too_many),
+        cmocka_unit_test(test_persistent),
+        cmocka_unit_test(test_persistent_without),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
