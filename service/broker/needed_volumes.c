@@ -151,7 +151,7 @@ PB(Status) * selection_check_volumes(struct set *set, struct job *job)
     }
     for (size_t i = 0; i < selection->joined.count; i++) {
         const struct chosen_writer *writer = &selection->writers[selection->joined.items[i]];
-        if (writer->metadata->left_out[0] != '\0')
+        if (writer->is_cut)
             job_warn(
                 job,
                 "writer %s declares too much for one message: which volumes its files are on was not seen",

@@ -104,53 +104,21 @@ PB(Status) * selection_begin(struct set *set, const struct job *job)
     }
     selection->writers_count = count;
     selection->writers = arena_alloc(&set->arena, count * sizeof *selection->writers);
-    if (selection->writers == NULL || !index_list_make(&set->arena, &selection->named, count) ||
-        !index_list_make(&set->arena, &selection->others, count) ||
-        !index_list_make(&set->arena, &selection->joined, count))
+    if (selection->writers == NULL || !index_list_make(&set->arena, &selection->joined, count))
         return error_no_memory();
-    for (size_t i = 0; i < count; i++) {
-        if (is_named_writer(job, set->writers.items[i]))
-            selection->named.items[selection->named.count++] = (uint32_t)i;
+    for (uint32_t i = 0; i < count; i++) {
+        const struct metadata_reading reading = {i, 0, 0};
+        if (is_named_writer(job, set->writers.items[i]) &&
+            !reading_list_add(&set->arena, &selection->named, reading))
+            return error_no_memory();
     }
     return NULL;
 }
 
-bool selection_take_writer(struct set *set, uint32_t index, const PB(Writer) * writer)
-{
-    struct chosen_writer *chosen = &set->selection->writers[index];
-    const PB(Writer) *copy = MESSAGE_COPY(&set->arena, writer);
-    chosen->parts =
-        copy != NULL ? arena_alloc(&set->arena, (copy->n_components + 1) * sizeof *chosen->parts) : NULL;
-    if (chosen->parts == NULL)
-        return false;
-    chosen->metadata = copy;
-    chosen->parts_count = (uint32_t)copy->n_components;
-    for (uint32_t i = 0; i < chosen->parts_count; i++)
-        chosen->parts[i] = (struct chosen_part){.declared = copy->components[i]};
-    parts_init(chosen);
-    return true;
-}
-
-bool selection_take_files(struct set *set, uint32_t index, const PB(Writer) * writer)
-{
-    struct chosen_writer *chosen = &set->selection->writers[index];
-    /* It may not have fitted into a message: then the files are not known, and the list says so. */
-    if (writer->left_out[0] != '\0' || writer->n_components != chosen->parts_count)
-        return true;
-    const PB(Writer) *copy = MESSAGE_COPY(&set->arena, writer);
-    if (copy == NULL)
-        return false;
-    chosen->metadata = copy;
-    chosen->has_files = true;
-    for (uint32_t i = 0; i < chosen->parts_count; i++)
-        chosen->parts[i].declared = copy->components[i];
-    return true;
-}
-
 bool selection_has_dependencies(const struct selection *selection)
 {
-    for (size_t i = 0; i < selection->named.count; i++) {
-        const struct chosen_writer *writer = &selection->writers[selection->named.items[i]];
+    for (size_t i = 0; i < selection->writers_count; i++) {
+        const struct chosen_writer *writer = &selection->writers[i];
         for (uint32_t j = 0; j < writer->parts_count; j++) {
             if (writer->parts[j].declared->n_dependencies > 0)
                 return true;
@@ -172,8 +140,7 @@ static struct match find_named(const struct set *set, const PB(ComponentSelectio
     const struct selection *selection = set->selection;
     struct match match = {NULL, 0, 0};
     uint32_t hash = name_hash(wish->name);
-    for (size_t i = 0; i < selection->named.count; i++) {
-        uint32_t index = selection->named.items[i];
+    for (uint32_t index = 0; index < selection->writers_count; index++) {
         const struct chosen_writer *writer = &selection->writers[index];
         if (!writer_is_named(set->writers.items[index], wish->writer))
             continue;
@@ -260,9 +227,23 @@ static void list_parts(struct selection *selection)
     }
 }
 
+static bool list_files(struct set *set)
+{
+    struct selection *selection = set->selection;
+    for (size_t i = 0; i < selection->joined.count; i++) {
+        const struct metadata_reading reading = {selection->joined.items[i], 0, 0};
+        if (!selection->writers[reading.writer].has_files &&
+            !reading_list_add(&set->arena, &selection->files, reading))
+            return false;
+    }
+    return true;
+}
+
 PB(Status) * selection_resolve(struct set *set, struct job *job)
 {
     struct selection *selection = set->selection;
+    for (size_t i = 0; i < selection->writers_count; i++)
+        parts_init(&selection->writers[i]);
     PB(Status) *failure = take_named(set, job);
     if (failure == NULL)
         failure = selection_apply_rules(set, job);
@@ -277,6 +258,8 @@ PB(Status) * selection_resolve(struct set *set, struct job *job)
         !part_list_make(&set->arena, &selection->optioned, most))
         return error_no_memory();
     list_parts(selection);
+    if (!list_files(set))
+        return error_no_memory();
     return selection_check_volumes(set, job);
 }
 

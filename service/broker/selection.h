@@ -39,11 +39,14 @@ struct chosen_part {
 
 /* By the index of the metadata, as set->writers. */
 struct chosen_writer {
-    const PB(Writer) * metadata; /* with components; NULL: not asked for */
+    PB(Writer) * metadata; /* its own lists; NULL: not asked for */
     struct chosen_part *parts;
     uint32_t parts_count;
+    uint32_t parts_capacity;
+    uint32_t parts_read; /* by the reading under way */
     bool takes_part;
     bool has_files;
+    bool is_cut; /* something did not fit into a message even so */
 };
 
 struct part_ref {
@@ -61,15 +64,28 @@ struct index_list {
     size_t count;
 };
 
+/* A description may be larger than a frame: it is read part by part, each asked for when the one before came.
+ */
+struct reading_list {
+    struct metadata_reading {
+        uint32_t writer;
+        uint32_t component;
+        uint32_t file;
+    } * items;
+    size_t count;
+    size_t capacity;
+};
+
 struct selection {
     struct chosen_writer *writers;
     size_t writers_count;
-    struct index_list named;   /* writers that components were named of */
-    struct index_list others;  /* the rest, asked only if something depends on something */
-    struct index_list joined;  /* those that take part */
-    struct part_list all;      /* that take part, writer by writer */
-    struct part_list explicit; /* of these, those in the document */
-    struct part_list stamped;  /* of these, those with a stamp of the previous backup */
+    struct reading_list named;  /* writers that components were named of */
+    struct reading_list others; /* the rest, read only if something depends on something */
+    struct reading_list files;  /* those that take part, and whose files were not read yet */
+    struct index_list joined;   /* those that take part */
+    struct part_list all;       /* that take part, writer by writer */
+    struct part_list explicit;  /* of these, those in the document */
+    struct part_list stamped;   /* of these, those with a stamp of the previous backup */
     struct part_list optioned;
     uint32_t stored_count; /* writers with components in the document */
 };
@@ -79,10 +95,11 @@ PB(Status) * selection_check(struct broker *broker, const PB(CreateSnapshot) * w
 
 /* The writers are known: which of them are to be asked for their components. NULL, or why it cannot be. */
 PB(Status) * selection_begin(struct set *set, const struct job *job);
-/* What a writer declares. False: no memory. */
-bool selection_take_writer(struct set *set, uint32_t index, const PB(Writer) * writer);
-/* The same writer once more, with the files of its components. */
-bool selection_take_files(struct set *set, uint32_t index, const PB(Writer) * writer);
+/* A part of what a writer declares, with files or without. What is more to be read joins the list. False: no
+ * memory. */
+bool selection_take_reading(struct set *set, struct reading_list *list, size_t index, bool with_files,
+                            const PB(GetWriterMetadataResult) * result);
+bool reading_list_add(struct arena *arena, struct reading_list *list, struct metadata_reading reading);
 /* What the named writers declare is known: the components of the others are needed too. */
 bool selection_has_dependencies(const struct selection *selection);
 /* All is known: settles who takes part, and that the volumes which their files need are in the set. */
@@ -98,7 +115,7 @@ struct chosen_part *selection_find(const struct chosen_writer *writer, const cha
 char *component_title(struct arena *arena, const char *logical_path, const char *name);
 
 /* ---- selection_rules.c ---- */
-/* Fills `hash` and `above` of a writer's parts. */
+/* All of them are known: fills `hash` and `above`. */
 void parts_init(struct chosen_writer *writer);
 uint32_t name_hash(const char *name);
 bool part_is_named(const struct chosen_part *part, uint32_t hash, const char *logical_path, const char *name);

@@ -225,8 +225,8 @@ static PB(Status) * spread(struct set *set, struct job *job, bool *is_done)
 PB(Status) * selection_apply_rules(struct set *set, struct job *job)
 {
     const struct selection *selection = set->selection;
-    for (size_t i = 0; i < selection->named.count; i++) {
-        const struct chosen_writer *writer = &selection->writers[selection->named.items[i]];
+    for (size_t i = 0; i < selection->writers_count; i++) {
+        const struct chosen_writer *writer = &selection->writers[i];
         for (uint32_t j = 0; j < writer->parts_count; j++) {
             const struct chosen_part *part = &writer->parts[j];
             bool is_alone = part->declared->selectable || part->above == NO_PART;

@@ -221,6 +221,8 @@ bool sequence_replied(struct sequence *sequence, size_t index, const PB(CallRepl
     }
     if (step->reply != NULL && !step->reply(sequence->subject, index, reply))
         return stopped_by_hook(sequence, step);
+    if (step->count != NULL && step->count(sequence->subject) > sequence->total)
+        sequence->total = step->count(sequence->subject); /* what it said asks for more */
     if (sequence->answered < sequence->total) {
         if (sequence->sent - sequence->answered <= WINDOW / 2)
             send_more(sequence);

@@ -31,7 +31,7 @@ struct step {
     PB(Call__MethodCase) method; /* NOT_SET ends the table */
     PB(Phase) phase;
     enum limit limit;
-    size_t (*count)(void *subject);                                          /* NULL = once */
+    size_t (*count)(void *subject); /* NULL = once. A reply may make it rise */
     void (*fill)(void *subject, size_t index, ProtobufCMessage *parameters); /* NULL = no parameters */
     /* NULL = only success counts. False: the subject has taken over. */
     bool (*reply)(void *subject, size_t index, const PB(CallReply) * reply);

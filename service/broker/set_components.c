@@ -9,6 +9,10 @@
 #include "service/broker/message.h"
 #include "service/broker/state.h"
 
+enum {
+    PART_BYTES = 256 * 1024 /* of a writer's description: half of it is overhead */
+};
+
 static const uint32_t inconsistent_snapshot = 0x800423F0u; /* VSS_E_WRITERERROR_INCONSISTENTSNAPSHOT */
 static const uint32_t partial_failure = 0x80042336u;       /* VSS_E_WRITERERROR_PARTIAL_FAILURE */
 
@@ -51,59 +55,82 @@ size_t count_others(void *subject)
     return set->selection != NULL ? set->selection->others.count : 0;
 }
 
-size_t count_joined(void *subject)
+size_t count_files(void *subject)
 {
     const struct set *set = subject;
-    return set->selection != NULL ? set->selection->joined.count : 0;
+    return set->selection != NULL ? set->selection->files.count : 0;
 }
 
-static void fill_writer(const struct index_list *list, size_t index, ProtobufCMessage *parameters)
+static void fill_reading(const struct reading_list *list, size_t index, PB(GetWriterMetadata) * get)
+{
+    const struct metadata_reading *reading = &list->items[index];
+    get->index = reading->writer;
+    get->component = reading->component;
+    get->file = reading->file;
+    get->with_components = true;
+    get->part_bytes = PART_BYTES;
+}
+
+/* Its document is kept with its first part, if it was not kept before. */
+static void fill_files_of(const struct set *set, const struct reading_list *list, size_t index,
+                          ProtobufCMessage *parameters)
 {
     PB(GetWriterMetadata) *get = (PB(GetWriterMetadata) *)parameters;
-    get->index = list->items[index];
-    get->with_components = true;
+    fill_reading(list, index, get);
+    get->with_files = true;
+    get->with_document = !set->all_documents && get->component == 0 && get->file == 0;
 }
 
 void fill_named(void *subject, size_t index, ProtobufCMessage *parameters)
 {
-    fill_writer(&((const struct set *)subject)->selection->named, index, parameters);
+    const struct set *set = subject;
+    fill_files_of(set, &set->selection->named, index, parameters);
 }
 
 void fill_others(void *subject, size_t index, ProtobufCMessage *parameters)
 {
-    fill_writer(&((const struct set *)subject)->selection->others, index, parameters);
+    fill_reading(&((const struct set *)subject)->selection->others, index,
+                 (PB(GetWriterMetadata) *)parameters);
 }
 
-void fill_joined(void *subject, size_t index, ProtobufCMessage *parameters)
+void fill_files(void *subject, size_t index, ProtobufCMessage *parameters)
 {
     const struct set *set = subject;
-    PB(GetWriterMetadata) *get = (PB(GetWriterMetadata) *)parameters;
-    fill_writer(&set->selection->joined, index, parameters);
-    get->with_files = true;
-    get->with_document = !set->all_documents; /* it is kept already */
+    fill_files_of(set, &set->selection->files, index, parameters);
 }
 
-static const PB(Writer) * writer_of(const PB(CallReply) * reply)
+static const PB(GetWriterMetadataResult) * metadata_of(const PB(CallReply) * reply)
 {
-    return reply->out_case == PB_OUT(GET_WRITER_METADATA) ? reply->get_writer_metadata->writer : NULL;
+    return reply->out_case == PB_OUT(GET_WRITER_METADATA) ? reply->get_writer_metadata : NULL;
 }
 
-static bool take_writer(struct set *set, uint32_t index, const PB(CallReply) * reply)
+static bool take_files(struct set *set, struct reading_list *list, size_t index, const PB(CallReply) * reply)
 {
-    const PB(Writer) *writer = writer_of(reply);
-    return (writer != NULL && selection_take_writer(set, index, writer)) || set_no_memory(set);
+    const PB(GetWriterMetadataResult) *result = metadata_of(reply);
+    const struct metadata_reading reading = list->items[index];
+    if (!selection_take_reading(set, list, index, true, result))
+        return set_no_memory(set);
+    bool has_document = !set->all_documents && reading.component == 0 && reading.file == 0;
+    return !has_document || set_keep_document(set, result->document);
 }
 
 bool on_named(void *subject, size_t index, const PB(CallReply) * reply)
 {
     struct set *set = subject;
-    return take_writer(set, set->selection->named.items[index], reply);
+    return take_files(set, &set->selection->named, index, reply);
 }
 
 bool on_others(void *subject, size_t index, const PB(CallReply) * reply)
 {
     struct set *set = subject;
-    return take_writer(set, set->selection->others.items[index], reply);
+    return selection_take_reading(set, &set->selection->others, index, false, metadata_of(reply)) ||
+           set_no_memory(set);
+}
+
+bool on_files(void *subject, size_t index, const PB(CallReply) * reply)
+{
+    struct set *set = subject;
+    return take_files(set, &set->selection->files, index, reply);
 }
 
 bool after_others(void *subject)
@@ -117,19 +144,12 @@ bool after_named(void *subject)
     struct set *set = subject;
     struct selection *selection = set->selection;
     for (uint32_t i = 0; i < selection->writers_count && selection_has_dependencies(selection); i++) {
-        if (selection->writers[i].metadata == NULL)
-            selection->others.items[selection->others.count++] = i;
+        const struct metadata_reading reading = {i, 0, 0};
+        if (selection->writers[i].metadata == NULL &&
+            !reading_list_add(&set->arena, &selection->others, reading))
+            return set_no_memory(set);
     }
     return selection->others.count > 0 || after_others(set);
-}
-
-bool on_joined(void *subject, size_t index, const PB(CallReply) * reply)
-{
-    struct set *set = subject;
-    const PB(Writer) *writer = writer_of(reply);
-    if (writer == NULL || !selection_take_files(set, set->selection->joined.items[index], writer))
-        return set_no_memory(set);
-    return set->all_documents || set_keep_document(set, reply->get_writer_metadata->document);
 }
 
 /* ---- the Backup Components Document ---- */
@@ -302,7 +322,7 @@ bool on_inconsistent(void *subject, size_t index, const PB(CallReply) * reply)
 {
     struct set *set = subject;
     size_t writer = nth_inconsistent(set, index);
-    const PB(Writer) *metadata = writer_of(reply);
+    const PB(Writer) *metadata = metadata_of(reply) != NULL ? metadata_of(reply)->writer : NULL;
     if (metadata == NULL || writer >= set->writers.count)
         return true; /* the writer's failure is told all the same */
     if (set->lacking == NULL)

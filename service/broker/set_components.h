@@ -18,9 +18,9 @@ size_t count_others(void *subject);
 void fill_others(void *subject, size_t index, ProtobufCMessage *parameters);
 bool on_others(void *subject, size_t index, const PB(CallReply) * reply);
 bool after_others(void *subject);
-size_t count_joined(void *subject);
-void fill_joined(void *subject, size_t index, ProtobufCMessage *parameters);
-bool on_joined(void *subject, size_t index, const PB(CallReply) * reply);
+size_t count_files(void *subject);
+void fill_files(void *subject, size_t index, ProtobufCMessage *parameters);
+bool on_files(void *subject, size_t index, const PB(CallReply) * reply);
 
 /* ---- into the Backup Components Document, and what writers made of it ---- */
 size_t count_explicit(void *subject);

@@ -450,7 +450,7 @@ const struct step set_steps_open[] = {
     {PB_METHOD(GET_WRITER_METADATA), PB_PHASE(GATHERING), LIMIT_CALL, count_metadata, fill_metadata, on_metadata, on_metadata_read, false},
     {PB_METHOD(GET_WRITER_METADATA), PB_PHASE(GATHERING), LIMIT_CALL, count_named, fill_named, on_named, after_named, false},
     {PB_METHOD(GET_WRITER_METADATA), PB_PHASE(GATHERING), LIMIT_CALL, count_others, fill_others, on_others, after_others, false},
-    {PB_METHOD(GET_WRITER_METADATA), PB_PHASE(GATHERING), LIMIT_CALL, count_joined, fill_joined, on_joined, NULL, false},
+    {PB_METHOD(GET_WRITER_METADATA), PB_PHASE(GATHERING), LIMIT_CALL, count_files, fill_files, on_files, NULL, false},
     /* Legal from InitializeForBackup on, so it costs no time at the gate. */
     {PB_METHOD(IS_VOLUME_SUPPORTED), PB_PHASE(GATHERING), LIMIT_CALL, count_support, fill_support, on_support, on_support_known, true},
     {PB_METHOD(ADD_COMPONENT), PB_PHASE(GATHERING), LIMIT_CALL, count_explicit, fill_component, NULL, NULL, false},

@@ -145,6 +145,8 @@ static HRESULT read_files(struct reply *reply, const struct file_list *list, str
         use(part, message->path);
         use(part, message->filespec);
         use(part, message->alternate_location);
+        use(part, message->expanded_path);
+        use(part, message->expanded_alternate_location);
         part->file = i + 1;
     }
     if (!part->more) {

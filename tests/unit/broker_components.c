@@ -473,7 +473,7 @@ static void test_sequence(void **state)
     assert_string_equal(
         requester_history(world, 1),
         "CreateVssBackupComponents InitializeForBackup SetContext SetBackupState GatherWriterMetadata "
-        "GetWriterMetadataCount GetWriterMetadata*5 IsVolumeSupported AddComponent SetPreviousBackupStamp "
+        "GetWriterMetadataCount GetWriterMetadata*4 IsVolumeSupported AddComponent SetPreviousBackupStamp "
         "SetBackupOptions CountSnapshots QueryDiffAreas StartSnapshotSet AddToSnapshotSet PrepareForBackup "
         "GatherWriterStatus "
         "GetWriterStatusCount GetWriterStatusEx*3 FreeWriterStatus DoSnapshotSet GatherWriterStatus "
@@ -736,10 +736,11 @@ static void test_copy_that_failed(void **state)
 
 /* ---- the list ---- */
 
-static void test_files(void **state)
+/* In one piece, and in as many as there are components and files. */
+static void check_files(bool parts)
 {
-    (void)state;
     struct world *world = world_new();
+    world->machine.parts = parts;
     static struct writer acme;
     struct wish wish;
     PB(FileDescriptor) excluded = SHADOWPIPE__V1__FILE_DESCRIPTOR__INIT;
@@ -779,6 +780,40 @@ static void test_files(void **state)
     assert_int_equal(found[3]->n_files, 3);
     assert_int_equal(found[3]->files[1]->role, PB_VALUE(FILE_ROLE, FILE_ROLE_DATABASE));
     assert_int_equal(found[3]->files[2]->role, PB_VALUE(FILE_ROLE, FILE_ROLE_LOG));
+    world_end(world);
+}
+
+static void test_files(void **state)
+{
+    (void)state;
+    check_files(false);
+    check_files(true);
+}
+
+/* The components of many writers, in parts, for what one of them depends on. */
+static void test_dependencies_in_parts(void **state)
+{
+    (void)state;
+    struct world *world = world_new();
+    static struct writer acme, sql;
+    struct wish wish;
+    world->machine.parts = true;
+    declare(world, ACME, &acme, my_writer, sizeof my_writer / sizeof my_writer[0]);
+    declare(world, SQL, &sql, databases, 1);
+    PB(Dependency) last = depends(ACME, "writerData\\Usage", "Dec");
+    PB(Dependency) * list[] = {&last};
+    sql.components[0].dependencies = list;
+    sql.components[0].n_dependencies = 1;
+    wish_one(&wish, "SqlServerWriter", "SERVER", "one");
+    struct peer *client = client_connect(world, NULL, USER_RIGHTS);
+    const PB(SnapshotReply) *snapshot = client_snapshot_reply(client, create(world, client, &wish));
+    assert_string_equal(added(world), "SERVER\\one Executables Executables\\ConfigFiles writerData\\Usage");
+    const PB(SelectedComponent) * found[FAKE_COMPONENTS];
+    (void)list_components(world, client, snapshot, found);
+    for (uint32_t i = 0; i < snapshot->components; i++) {
+        assert_string_equal(found[i]->left_out, "");
+        assert_int_equal(found[i]->n_files, 1);
+    }
     world_end(world);
 }
 
@@ -920,6 +955,7 @@ int main(void)
         cmocka_unit_test(test_truncating_backups),
         cmocka_unit_test(test_copy_that_failed),
         cmocka_unit_test(test_files),
+        cmocka_unit_test(test_dependencies_in_parts),
         cmocka_unit_test(test_files_left_out),
         cmocka_unit_test(test_who_may_list),
         cmocka_unit_test(test_slow_readers),

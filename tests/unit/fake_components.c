@@ -66,12 +66,57 @@ static void describe_document(struct fake_answer *answer, PB(DocumentKind) kind,
     answer->document.sha256 = (ProtobufCBinaryData){sizeof hash, hash};
 }
 
+/* One file of a component's lists, which are counted through; false: it was the last. */
+static bool keep_one(struct fake_answer *answer, PB(Component) * component, size_t file)
+{
+    struct {
+        PB(FileDescriptor) * **items;
+        size_t *count;
+    } lists[] = {{&component->files, &component->n_files},
+                 {&component->database_files, &component->n_database_files},
+                 {&component->log_files, &component->n_log_files}};
+    size_t all = 0;
+    for (size_t i = 0; i < 3; i++) {
+        size_t count = *lists[i].count;
+        bool is_here = file >= all && file < all + count;
+        if (is_here) {
+            answer->one_file[0] = (*lists[i].items)[file - all];
+            *lists[i].items = answer->one_file;
+        }
+        *lists[i].count = is_here;
+        all += count;
+    }
+    return file + 1 < all;
+}
+
+/* The writer's own lists come behind the last component. */
+static void give_part(struct fake_answer *answer, const PB(GetWriterMetadata) * get, size_t count)
+{
+    PB(Writer) *writer = &answer->writer;
+    answer->metadata.more = true;
+    answer->metadata.next_component = get->component + 1;
+    answer->metadata.next_file = 0;
+    if (get->component >= count) {
+        writer->n_components = 0;
+        answer->metadata.more = false;
+        return;
+    }
+    writer->n_exclude_files = 0;
+    writer->components = &answer->component_list[get->component];
+    writer->n_components = 1;
+    if (get->with_files && keep_one(answer, writer->components[0], get->file)) {
+        answer->metadata.next_component = get->component;
+        answer->metadata.next_file = get->file + 1;
+    }
+}
+
 static void give_metadata(struct fake_answer *answer, const struct fake_machine *machine, unsigned writer,
                           const PB(GetWriterMetadata) * get, PB(CallReply) * reply)
 {
     const PB(Writer) *declared = machine->declared[writer];
     answer->metadata = *reply->get_writer_metadata;
     if (declared != NULL) {
+        answer->metadata.more = false;
         answer->writer = *declared;
         answer->writer.status = answer->metadata.writer->status;
         answer->writer.components = answer->component_list;
@@ -89,6 +134,8 @@ static void give_metadata(struct fake_answer *answer, const struct fake_machine 
         if (get->with_files && machine->leaves_out_files)
             answer->writer.left_out = (char *)(uintptr_t) "the files";
         answer->metadata.writer = &answer->writer;
+        if (machine->parts && get->part_bytes != 0)
+            give_part(answer, get, declared->n_components);
     }
     if (get->with_document && !machine->has_no_documents) {
         describe_document(answer, PB_VALUE(DOCUMENT_KIND, DOCUMENT_KIND_WRITER_METADATA),

@@ -29,6 +29,7 @@ struct fake_document {
 struct fake_machine {
     const PB(Writer) * declared[WRITERS]; /* NULL: what vss_answers.c says */
     bool leaves_out_files;                /* they do not fit into a message */
+    bool parts;                           /* a part has one component with one of its files */
     const char *failing;                  /* the component that fails */
     uint32_t failure;
     bool has_no_documents; /* their keeping fails, silently */
@@ -46,6 +47,7 @@ struct fake_answer {
     PB(DocumentInfo) document;
     PB(SaveAsXMLResult) saved;
     char stamp[FAKE_COMPONENTS][64];
+    PB(FileDescriptor) * one_file[1];
 };
 
 /* Changes what the call asks for, and puts its part of the answer into `reply`, which vss_answer has made.
