@@ -139,7 +139,7 @@ static void choose_limits(struct model *model, const struct client *client, stru
                                        PB_PHASE(CREATING), PB_PHASE(COMPLETING)};
     if (model_chance(model, client->is_short ? 50 : 8))
         parts->wish.queue_timeout_ms = (uint32_t)model_between(model, 1, 20000);
-    if (model_chance(model, 35))
+    if (model_chance(model, model->sore_is_late ? 80 : 35))
         parts->wish.complete_within_ms =
             (uint32_t)model_between(model, 1, model_chance(model, 50) ? 1500 : 60000);
     if (!model_chance(model, 10))

@@ -268,6 +268,11 @@ void requesters_init(struct model *model)
     if (!method_is_asynchronous(model->sore_method) && model_chance(model, 40))
         model->sore_outcome = OUTCOME_STUCK;
     model->sore_is_late = model_chance(model, 30);
+    /* After BackupComplete a synchronous call that never returns holds up nobody, until the lease ends. */
+    if (model->sore_is_late && model_chance(model, 30)) {
+        model->sore_method = PB_METHOD(GET_WRITER_STATUS_EX);
+        model->sore_outcome = OUTCOME_STUCK;
+    }
 }
 
 static enum outcome choose_outcome(struct model *model, const struct process *process,
