@@ -78,8 +78,9 @@ def test_client_killed_while_it_waits_for_the_gate(service, new_bridge, new_clie
 
 def kill_requester(service):
     found = wait_until(service.requesters, "the requester runs")
-    assert len(found) == 1
-    wine.kill(found[0])
+    assert len(found) <= 2  # one that is kept ready may be among them
+    for pid in found:
+        wine.kill(pid)
 
 
 @pytest.mark.parametrize("phase", STRETCHED)
