@@ -6,6 +6,7 @@
 #include "service/broker/holding.h"
 #include "service/broker/job.h"
 #include "service/broker/lease.h"
+#include "service/broker/lease_term.h"
 #include "service/broker/log.h"
 #include "service/broker/message.h"
 #include "service/broker/operation.h"
@@ -94,10 +95,11 @@ static bool answer(struct operation *operation, PB(Snapshot) * snapshot)
     PB(SnapshotReply) reply = SHADOWPIPE__V1__SNAPSHOT_REPLY__INIT;
     if (snapshot == NULL || !fill_map(&broker->arena, &reply, snapshot))
         return false;
-    const struct lease *lease =
-        lease_attach(operation->request.connection, snapshot, operation->envelope->attach_snapshot->purpose);
+    struct lease *lease =
+        lease_attach(operation->request.connection, snapshot, operation->envelope->attach_snapshot);
     if (lease == NULL)
         return false;
+    reply.expires_ms = lease->info->expires_ms;
     reply.lease_id = text_constant(lease->id);
     reply.token = text_constant(lease->token);
     reply.set_id = snapshot->set_id;
@@ -108,6 +110,10 @@ static bool answer(struct operation *operation, PB(Snapshot) * snapshot)
     reply.volumes = &snapshot;
     reply.n_volumes = 1;
     reply.simulated = broker->simulated;
+    if (!lease_keep_reply(lease, &reply)) {
+        lease_discard(lease);
+        return false;
+    }
     PB(Envelope) envelope = ENVELOPE(SNAPSHOT_REPLY, .snapshot_reply = &reply);
     broker_log(broker, BROKER_LOG_INFO, "%s (\"%s\") reads snapshot %s", operation->client_name,
                operation->envelope->attach_snapshot->purpose, snapshot->snapshot_id);
@@ -144,16 +150,7 @@ static PB(Status) * check(struct broker *broker, const PB(AttachSnapshot) * wish
     }
     if (wish->snapshot_id[0] != '\0' && !text_is_id(wish->snapshot_id))
         return error_bad_id(broker, "attach_snapshot.snapshot_id");
-    PB(Status) *status = NULL;
-    if (wish->lease == NULL)
-        return NULL;
-    if (wish->lease->mode == PB_VALUE(LEASE_MODE, LEASE_MODE_DETACHED))
-        status = error_unimplemented_field(broker, "attach_snapshot.lease.mode");
-    else if (wish->lease->ttl_ms != 0)
-        status = error_unimplemented_field(broker, "attach_snapshot.lease.ttl_ms");
-    else
-        return NULL;
-    return status != NULL ? status : error_no_memory();
+    return lease_term_check(broker, wish->lease, "attach_snapshot.lease.ttl_ms");
 }
 
 void attach_begin(struct connection *connection, const PB(Envelope) * envelope)

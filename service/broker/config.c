@@ -4,6 +4,7 @@ enum {
     SECONDS = 1000,
     MINUTES = 60 * SECONDS,
     HOURS = 60 * MINUTES,
+    DAYS = 24 * HOURS,
     KIB = 1024,
     MIB = 1024 * KIB
 };
@@ -42,6 +43,8 @@ void broker_config_init(struct broker_config *config)
         .gate_idle_ms = 30 * SECONDS,
         .in_progress_retry_ms = 1 * SECONDS,
         .complete_within_ms = 60 * MINUTES,
+        .lease_ttl_ms = 20 * MINUTES,
+        .max_lease_ttl_ms = 7 * DAYS,
         .cache_ms = 5 * SECONDS,
         .orphan_grace_ms = 10 * MINUTES,
         .stop_create_ms = 75 * SECONDS,

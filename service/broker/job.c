@@ -8,6 +8,7 @@
 
 #include "service/broker/error.h"
 #include "service/broker/gate.h"
+#include "service/broker/job_key.h"
 #include "service/broker/log.h"
 #include "service/broker/message.h"
 #include "service/broker/set.h"
@@ -24,6 +25,7 @@ enum {
 static void job_free(struct job *job)
 {
     assert(!request_is_open(&job->request));
+    job_key_fail(job, job->failure);
     list_remove(&job->link);
     list_remove(&job->volume_wait.link);
     timer_stop(&job->queue_timer);
@@ -46,6 +48,7 @@ void job_fail(struct job *job, PB(Status) * status)
                connection != NULL ? connection->client_name : "a client that has gone", job->wish->purpose,
                status->message);
     request_fail(&job->request, status);
+    job_key_fail(job, status);
     broker->is_dirty = true;
     job_free(job);
 }
@@ -183,10 +186,32 @@ static void leave_set_unheard(struct job *job)
     set_member_left(set);
 }
 
+static PB(Status) * expiry_failure(struct job *job)
+{
+    if (job->state == JOB_IN_SET)
+        return deadline_failure(job);
+    return job_waits_to_retry(job) && job->retried != NULL ? job->retried : queue_timeout(job);
+}
+
+/* Others wait for it by its key: it goes on for them. */
+static bool goes_on(struct job *job, enum request_stop_reason reason)
+{
+    if (job->failure != NULL || list_is_empty(&job->followers))
+        return false;
+    if (reason == STOP_CANCELLED)
+        request_fail(&job->request, error_cancelled(job->request.broker));
+    else if (reason == STOP_EXPIRED)
+        request_fail(&job->request, expiry_failure(job));
+    job_key_take_over(job);
+    return true;
+}
+
 static void on_stop(struct request *request, enum request_stop_reason reason)
 {
     struct job *job = (struct job *)request;
     struct broker *broker = request->broker;
+    if (goes_on(job, reason))
+        return;
     bool in_set = job->state == JOB_IN_SET;
     broker->is_dirty = true;
     if (reason == STOP_GONE) {
@@ -196,10 +221,9 @@ static void on_stop(struct request *request, enum request_stop_reason reason)
             job_free(job);
     } else if (reason == STOP_EXPIRED) {
         if (in_set)
-            leave_set(job, deadline_failure(job));
+            leave_set(job, expiry_failure(job));
         else
-            job_fail(job,
-                     job_waits_to_retry(job) && job->retried != NULL ? job->retried : queue_timeout(job));
+            job_fail(job, expiry_failure(job));
     } else if (!in_set) {
         job_fail(job, error_cancelled(broker));
     } else if (!job->is_leaving) {
@@ -257,6 +281,7 @@ void job_progress(struct job *job)
         hold_point_tell(job, &progress);
     job->told_position = progress.queue_position;
     request_progress(&job->request, &progress);
+    job_key_progress(job, &progress);
 }
 
 void jobs_progress(struct broker *broker, bool only_changed_positions)
@@ -340,6 +365,7 @@ static struct job *job_new(struct connection *connection, const PB(Envelope) * e
     if (job == NULL)
         return NULL;
     list_init(&job->link);
+    list_init(&job->followers);
     list_init(&job->volume_wait.link);
     timer_init(&job->queue_timer, on_queue_timer);
     timer_init(&job->resume_timer, on_resume_timer);
@@ -362,6 +388,8 @@ void job_create(struct connection *connection, const PB(Envelope) * envelope)
 {
     struct broker *broker = connection->broker;
     PB(Status) *refusal = job_check(broker, envelope->create_snapshot);
+    if (refusal == NULL && job_key_answer(connection, envelope))
+        return;
     size_t waiting = jobs_waiting(broker);
     if (refusal == NULL && waiting >= broker->config.max_queue) {
         refusal = status_make(&broker->arena, PB_CODE(RESOURCE_EXHAUSTED), "LIMIT",
@@ -394,7 +422,7 @@ bool job_succeed(struct job *job)
     bool is_dry = job->wish->dry_run;
     struct lease *lease = is_dry ? NULL : lease_create(job);
     PB(SnapshotReply) *reply = is_dry || lease != NULL ? job_reply(job, lease) : NULL;
-    if (reply == NULL) {
+    if (reply == NULL || (lease != NULL && !lease_keep_reply(lease, reply))) {
         if (lease != NULL)
             lease_discard(lease);
         job_fail(job, NULL);
@@ -406,6 +434,8 @@ bool job_succeed(struct job *job)
                job->wish->purpose, job->volumes_count,
                (unsigned long long)(broker->now_ms - job->request.arrived_ms));
     request_reply(&job->request, &envelope);
+    if (lease != NULL)
+        job_key_succeed(job, lease);
     broker->counters.snapshots_created += !is_dry;
     job_free(job);
     return true;

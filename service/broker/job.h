@@ -29,6 +29,7 @@ struct job_volume {
 struct job {
     struct request request; /* first: they are cast */
     struct list link;       /* among the resolving, in the queue, or in the set's members */
+    struct list followers;  /* requests with the same job_key; see job_key.h */
     struct volume_wait volume_wait;
     struct timer queue_timer; /* the limit for the wait alone */
     enum job_state state;

@@ -3,6 +3,7 @@
 
 #include "service/broker/error.h"
 #include "service/broker/job.h"
+#include "service/broker/lease_term.h"
 #include "service/broker/message.h"
 #include "service/broker/rights.h"
 #include "service/broker/selection.h"
@@ -87,14 +88,8 @@ static PB(Status) * check_context(struct broker *broker, const PB(CreateSnapshot
 /* The field that asks for something this version does not do; NULL for none. */
 static const char *unimplemented_field(const PB(CreateSnapshot) * wish)
 {
-    if (wish->job_key[0] != '\0')
-        return "create_snapshot.job_key";
     if (wish->max_age_ms != 0)
         return "create_snapshot.max_age_ms";
-    if (wish->lease != NULL && wish->lease->mode == PB_VALUE(LEASE_MODE, LEASE_MODE_DETACHED))
-        return "create_snapshot.lease.mode";
-    if (wish->lease != NULL && wish->lease->ttl_ms != 0)
-        return "create_snapshot.lease.ttl_ms";
     return NULL;
 }
 
@@ -188,6 +183,8 @@ PB(Status) * job_check(struct broker *broker, const PB(CreateSnapshot) * wish)
         status = check_options(broker, wish);
     if (status == NULL)
         status = hold_points_check(broker, wish);
+    if (status == NULL)
+        status = lease_term_check(broker, wish->lease, "create_snapshot.lease.ttl_ms");
     if (status == NULL)
         status = selection_check(broker, wish);
     return status != NULL ? status : check_writers(broker, wish);

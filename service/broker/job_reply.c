@@ -157,6 +157,7 @@ PB(SnapshotReply) * job_reply(struct job *job, const struct lease *lease)
     if (lease != NULL) {
         reply->lease_id = text_constant(lease->id);
         reply->token = text_constant(lease->token);
+        reply->expires_ms = lease->info->expires_ms;
         reply->set_id = set->set_id;
         reply->created_ms = set->created_unix_ms;
     }

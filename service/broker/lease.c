@@ -7,6 +7,7 @@
 #include "service/broker/error.h"
 #include "service/broker/job.h"
 #include "service/broker/lease_documents.h"
+#include "service/broker/lease_term.h"
 #include "service/broker/log.h"
 #include "service/broker/message.h"
 #include "service/broker/outcome.h"
@@ -16,7 +17,7 @@
 #include "service/broker/watch.h"
 
 enum {
-    ARENA_BYTES = 1024 * 1024
+    ARENA_BYTES = 16 * 1024 * 1024
 };
 
 static void lease_free(struct lease *lease)
@@ -27,6 +28,7 @@ static void lease_free(struct lease *lease)
     list_remove(&lease->set_link);
     list_remove(&lease->record_link);
     list_remove(&lease->connection_link);
+    timer_stop(&lease->term);
     owner_release(lease->owner);
     arena_free(&lease->arena);
     free(lease);
@@ -42,7 +44,6 @@ static bool fill_info(struct lease *lease, const char *set_id, const char *purpo
         return false;
     info->lease_id = lease->id;
     info->set_id = arena_strdup(arena, set_id);
-    info->mode = PB_VALUE(LEASE_MODE, LEASE_MODE_CONNECTION);
     info->owner_sid = arena_strdup(arena, connection->caller.sid);
     info->client_name = arena_strdup(arena, connection->client_name);
     info->purpose = arena_strdup(arena, purpose);
@@ -73,6 +74,7 @@ static struct lease *lease_new(struct connection *connection, int64_t created_un
         return NULL;
     lease->broker = broker;
     lease->connection = connection;
+    lease->process_id = connection->caller.process_id;
     lease->owner = owner_share(connection->owner);
     lease->created_unix_ms = created_unix_ms;
     make_guid(broker, lease->id);
@@ -80,6 +82,7 @@ static struct lease *lease_new(struct connection *connection, int64_t created_un
     arena_init(&lease->arena, ARENA_BYTES);
     list_init(&lease->set_link);
     list_init(&lease->record_link);
+    lease_term_init(lease);
     list_append(&broker->leases, &lease->link);
     list_append(&connection->leases, &lease->connection_link);
     return lease;
@@ -96,11 +99,16 @@ struct lease *lease_create(struct job *job)
         const struct job_volume *volume = &job->volumes[i];
         is_filled = add_volume(lease, volume->names, volume->names_count, volume->guid_path);
     }
+    if (is_filled && job->wish->job_key[0] != '\0') {
+        lease->wish = MESSAGE_COPY(&lease->arena, job->wish);
+        is_filled = lease->wish != NULL;
+    }
     if (!is_filled) {
         lease_free(lease);
         return NULL;
     }
     lease->info->persistent = set->is_persistent;
+    lease_term_begin(lease, job->wish->lease);
     lease->set = set_serves_leases(set) ? set : NULL;
     lease->record = set->record;
     if (lease->set != NULL)
@@ -111,21 +119,37 @@ struct lease *lease_create(struct job *job)
     return lease;
 }
 
-struct lease *lease_attach(struct connection *connection, const PB(Snapshot) * snapshot, const char *purpose)
+struct lease *lease_attach(struct connection *connection, const PB(Snapshot) * snapshot,
+                           const PB(AttachSnapshot) * wish)
 {
     struct lease *lease = lease_new(connection, connection->broker->unix_ms);
     if (lease == NULL)
         return NULL;
     lease->attached_ms = connection->broker->now_ms;
     lease->snapshot_id = arena_strdup(&lease->arena, snapshot->snapshot_id);
-    if (lease->snapshot_id == NULL || !fill_info(lease, snapshot->set_id, purpose, 1) ||
+    if (lease->snapshot_id == NULL || !fill_info(lease, snapshot->set_id, wish->purpose, 1) ||
         !add_volume(lease, snapshot->volume_names, snapshot->n_volume_names, snapshot->volume_guid_path)) {
         lease_free(lease);
         return NULL;
     }
     lease->info->persistent = (snapshot->attributes & ATTRIBUTES_PERSISTENT) != 0;
+    lease_term_begin(lease, wish->lease);
     watch_lease(lease);
     return lease;
+}
+
+bool lease_keep_reply(struct lease *lease, const PB(SnapshotReply) * reply)
+{
+    lease->reply = MESSAGE_COPY(&lease->arena, reply);
+    return lease->reply != NULL;
+}
+
+void lease_bind(struct lease *lease, struct connection *connection)
+{
+    list_remove(&lease->connection_link);
+    list_append(&connection->leases, &lease->connection_link);
+    lease->connection = connection;
+    lease->process_id = connection->caller.process_id;
 }
 
 void lease_discard(struct lease *lease)
@@ -135,13 +159,12 @@ void lease_discard(struct lease *lease)
 
 /* ---- ends ---- */
 
-static bool is_lost(const struct lease *lease)
+bool lease_is_lost(const struct lease *lease)
 {
     return lease->set == NULL && lease->record == NULL && lease->snapshot_id == NULL;
 }
 
-/* What it read is told. */
-static void end(struct lease *lease)
+void lease_end(struct lease *lease)
 {
     struct set *set = lease->set;
     struct record *record = lease->record;
@@ -156,9 +179,14 @@ void leases_abandon(struct connection *connection)
 {
     while (!list_is_empty(&connection->leases)) {
         struct lease *lease = LIST_FIRST(&connection->leases, struct lease, connection_link);
+        if (lease->is_acknowledged) {
+            list_remove(&lease->connection_link);
+            lease->connection = NULL;
+            continue;
+        }
         broker_log(lease->broker, BROKER_LOG_INFO, "lease %s of %s ends with its connection", lease->id,
                    lease->info->client_name);
-        end(lease);
+        lease_end(lease);
     }
 }
 
@@ -180,7 +208,7 @@ void leases_lose(struct set *set, const char *reason)
         struct lease *lease = LIST_FIRST(&set->leases, struct lease, set_link);
         list_remove(&lease->set_link);
         lease->set = NULL;
-        if (is_lost(lease)) /* persistent snapshots can be read all the same */
+        if (lease_is_lost(lease)) /* persistent snapshots can be read all the same */
             lose(lease, reason);
     }
     for (size_t i = 0; i < set->volumes_count && !set->is_persistent; i++) {
@@ -277,7 +305,7 @@ struct lease *lease_find(struct connection *connection, const char *id, const ch
                          "Give the lease's token, or use the connection that made it.");
         return NULL;
     }
-    if (is_lost(lease)) {
+    if (lease_is_lost(lease)) {
         *status = error_advise(status_make(&broker->arena, PB_CODE(DATA_LOSS), "SNAPSHOT_LOST",
                                            "the snapshots of this lease are gone: %s",
                                            lease->lost_reason != NULL ? lease->lost_reason : "no memory"),
@@ -359,7 +387,7 @@ void lease_finish(struct connection *connection, const PB(Envelope) * envelope)
     struct record *record = lease->record;
     if (lease->set == NULL && record_is_finished(record)) {
         answer_by_record(connection, envelope->id, record);
-        end(lease);
+        lease_end(lease);
         return;
     }
     struct set *set = lease->set != NULL ? lease->set : record->set; /* which is ending, and will tell */
@@ -420,7 +448,7 @@ void leases_list(struct connection *connection, const PB(Envelope) * envelope)
     LIST_EACH(struct lease, lease, &broker->leases, link)
     {
         bool is_shown = lease->owner == connection->owner || envelope->list_leases->all_owners;
-        if (is_shown && !is_lost(lease))
+        if (is_shown && !lease_is_lost(lease))
             reply.leases[reply.n_leases++] = lease->info;
     }
     PB(Envelope) answer_envelope = ENVELOPE(LEASES_REPLY, .leases_reply = &reply);

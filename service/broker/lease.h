@@ -1,7 +1,8 @@
-/* Leases: the right to read a snapshot set, until FinishBackup or the end of its connection.
+/* Leases: the right to read a snapshot set, until FinishBackup, the end of its connection, or its expiry.
  *
  * Used on the connection that made it, or with its token; everybody else needs MANAGE. A lease whose
- * snapshots vanished (the requester ended) stays as `lost` until its holder lets go, to be told. */
+ * snapshots vanished (the requester ended) stays as `lost` until its holder lets go, to be told. lease_term.c
+ * has the time to live of detached ones. */
 #ifndef SHADOWPIPE_BROKER_LEASE_H
 #define SHADOWPIPE_BROKER_LEASE_H
 
@@ -28,16 +29,25 @@ struct lease {
     struct set *set;
     struct record *record;
     char *snapshot_id;
-    uint64_t attached_ms; /* when that was known to exist */
-    struct connection *connection;
+    uint64_t attached_ms;          /* when that was known to exist */
+    struct connection *connection; /* that made it, or asked for it last by its job_key; NULL: it has ended */
+    uint32_t process_id;           /* of its client */
     struct owner *owner;
     char id[GUID_CHARS];
     char token[TOKEN_CHARS];
     int64_t created_unix_ms;
     struct arena arena;
     PB(LeaseInfo) * info;
+    PB(SnapshotReply) * reply; /* as it was given out */
     char *lost_reason;
-    bool is_changed; /* for those who watch */
+    /* Detached ones. */
+    uint32_t ttl_ms;      /* 0 = it ends with its connection */
+    bool is_acknowledged; /* else it does, too: its client may never have heard of it */
+    bool is_expiring;     /* those who watch it know */
+    uint64_t expires_at_ms;
+    struct timer term;
+    PB(CreateSnapshot) * wish; /* where it had a job_key, by which the same finds the lease again */
+    bool is_changed;           /* for those who watch */
 };
 
 /* A FinishBackup that waits for the set's completion. */
@@ -49,7 +59,15 @@ struct finish {
 /* For a member of a held set. NULL without memory. */
 struct lease *lease_create(struct job *job);
 /* For a snapshot that exists by itself, as snapshot_describe gives it. NULL without memory. */
-struct lease *lease_attach(struct connection *connection, const PB(Snapshot) * snapshot, const char *purpose);
+struct lease *lease_attach(struct connection *connection, const PB(Snapshot) * snapshot,
+                           const PB(AttachSnapshot) * wish);
+/* What AttachLease and the same job_key get again. False: no memory. */
+bool lease_keep_reply(struct lease *lease, const PB(SnapshotReply) * reply);
+/* It ends with this connection from now on, where it ends with one. */
+void lease_bind(struct lease *lease, struct connection *connection);
+/* As if its client had vanished; what it read is told. */
+void lease_end(struct lease *lease);
+bool lease_is_lost(const struct lease *lease);
 /* It was never given out, or its end needs nothing of VSS. */
 void lease_discard(struct lease *lease);
 /* One that this connection may use, and that has not lost its snapshots; it may have no set any more. NULL:

@@ -53,6 +53,21 @@ static struct connection *detach(struct request *request)
     return connection;
 }
 
+void request_take_over(struct request *request, struct request *other)
+{
+    assert(request->connection == NULL && other->connection != NULL);
+    request->connection = other->connection;
+    request->id = other->id;
+    request->deadline_ms = other->deadline_ms;
+    timer_stop(&other->deadline);
+    list_remove(&other->link);
+    other->connection = NULL;
+    uint64_t now_ms = request->broker->now_ms;
+    timer_set(request->broker, &request->deadline,
+              request->deadline_ms > now_ms ? request->deadline_ms - now_ms : 0);
+    list_append(&request->connection->requests, &request->link);
+}
+
 void request_reply(struct request *request, PB(Envelope) * envelope)
 {
     if (request->connection == NULL)

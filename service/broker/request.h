@@ -30,6 +30,8 @@ struct request {
 
 void request_open(struct request *request, struct connection *connection, const PB(Envelope) * envelope,
                   request_stop *stop);
+/* An answered one becomes this other, which is no more. */
+void request_take_over(struct request *request, struct request *other);
 bool request_is_open(const struct request *request);
 /* Final. Sets the id. Without effect once the client has gone. */
 void request_reply(struct request *request, PB(Envelope) * envelope);

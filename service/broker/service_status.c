@@ -36,7 +36,7 @@ static PB(MemberInfo) * make_member(const struct status_reader *reader, const st
 static PB(MemberInfo) * make_holder(const struct status_reader *reader, const struct lease *lease)
 {
     return make_member(reader, lease->owner, lease->info->client_name, lease->info->owner_sid,
-                       lease->connection->caller.process_id, lease->info->purpose, lease->id);
+                       lease->process_id, lease->info->purpose, lease->id);
 }
 
 static bool add_members(const struct status_reader *reader, const struct set *set, PB(SetInfo) * info)

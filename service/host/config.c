@@ -63,6 +63,8 @@ static const struct number numbers[] = {
     NUMBER("GateIdleMs", gate_idle_ms, SECOND, HOUR),
     NUMBER("InProgressRetryMs", in_progress_retry_ms, 100, MINUTE),
     NUMBER("CompleteWithinMs", complete_within_ms, SECOND, DAY),
+    NUMBER("LeaseTtlMs", lease_ttl_ms, SECOND, 7 * DAY),
+    NUMBER("MaxLeaseTtlMs", max_lease_ttl_ms, SECOND, 28u * DAY),
     NUMBER("CacheMs", cache_ms, 0, HOUR),
     NUMBER("OrphanGraceMs", orphan_grace_ms, 0, DAY),
     NUMBER("StopCreateMs", stop_create_ms, SECOND, 10 * MINUTE),

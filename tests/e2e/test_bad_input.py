@@ -26,7 +26,6 @@ BAD = {
     "writers without writers": ({"volumes": ["S:"], "context": 2, "writers_required": ["WMI Writer"]},
                                 "INVALID_ARGUMENT", "writers"),
     # What this version does not carry out is refused, never overlooked.
-    "job key": ({"volumes": ["S:"], "job_key": "nightly"}, "UNIMPLEMENTED", "job_key"),
     "persistent": ({"volumes": ["S:"], "context": 4}, "UNIMPLEMENTED", "context"),
     "maximum age": ({"volumes": ["S:"], "max_age_ms": 1}, "UNIMPLEMENTED", "max_age_ms"),
 }

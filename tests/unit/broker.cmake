@@ -11,6 +11,7 @@ foreach(name IN ITEMS
     broker_faults
     broker_hold_points
     broker_jobs
+    broker_leases
     broker_lists
     broker_persistent
     broker_queue

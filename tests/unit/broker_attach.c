@@ -135,9 +135,7 @@ static void test_refused(void **state)
     wish = WISH(snapshot_id, TEXT(SNAPSHOT_ID(01)));
     wish->lease = &lease;
     lease.ttl_ms = 1000;
-    check_refusal(world, peer, wish, "UNIMPLEMENTED_FIELD", "attach_snapshot.lease.ttl_ms");
-    lease.mode = PB_VALUE(LEASE_MODE, LEASE_MODE_DETACHED);
-    check_refusal(world, peer, wish, "UNIMPLEMENTED_FIELD", "attach_snapshot.lease.mode");
+    check_refusal(world, peer, wish, "NOT_DETACHED", "attach_snapshot.lease.ttl_ms");
     assert_int_equal(world->requesters_count, 0);
     lease = (PB(LeaseOptions))SHADOWPIPE__V1__LEASE_OPTIONS__INIT;
     (void)attached(world, peer, wish); /* as bound to the connection as without */

@@ -96,20 +96,12 @@ static void test_unimplemented_fields(void **state)
 {
     (void)state;
     struct world *world = world_new();
-    PB(LeaseOptions) lease = SHADOWPIPE__V1__LEASE_OPTIONS__INIT;
-    static const char *const fields[] = {"job_key", "max_age_ms", "lease.mode", "lease.ttl_ms"};
-    for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++) {
-        PB(CreateSnapshot) wish = make_wish();
-        lease.mode = i == 2 ? PB_VALUE(LEASE_MODE, LEASE_MODE_DETACHED) : 0;
-        lease.ttl_ms = i == 3;
-        wish.job_key = (char *)(uintptr_t)(i == 0 ? "k" : "");
-        wish.max_age_ms = i == 1;
-        wish.lease = i == 2 || i == 3 ? &lease : NULL;
-        const PB(Status) *status = refused(world, &wish);
-        assert_int_equal(status->code, PB_CODE(UNIMPLEMENTED));
-        assert_string_equal(status->reason, "UNIMPLEMENTED_FIELD");
-        assert_string_equal(status->field + strlen("create_snapshot."), fields[i]);
-    }
+    PB(CreateSnapshot) wish = make_wish();
+    wish.max_age_ms = 1;
+    const PB(Status) *status = refused(world, &wish);
+    assert_int_equal(status->code, PB_CODE(UNIMPLEMENTED));
+    assert_string_equal(status->reason, "UNIMPLEMENTED_FIELD");
+    assert_string_equal(status->field, "create_snapshot.max_age_ms");
     assert_int_equal(world->requesters_count, 0);
     world_end(world);
 }
