@@ -5,7 +5,9 @@
 #include <stdlib.h>
 
 #include "service/broker/job.h"
+#include "service/broker/lease_check.h"
 #include "service/broker/lease_documents.h"
+#include "service/broker/lease_watch.h"
 #include "service/broker/log.h"
 #include "service/broker/requester.h"
 #include "service/broker/session.h"
@@ -56,10 +58,11 @@ struct broker *broker_create(const struct broker_config *config, const struct br
     broker->config = *config;
     broker->host = *host;
     arena_init(&broker->arena, DECODE_LIMIT_REQUEST_BYTES);
-    struct list *heads[] = {
-        &broker->timers,  &broker->connections, &broker->attention,  &broker->owners,    &broker->queue,
-        &broker->sets,    &broker->leases,      &broker->requesters, &broker->resolving, &broker->sessions,
-        &broker->records, &broker->watchers,    &broker->operations, &broker->shelves};
+    struct list *heads[] = {&broker->timers,     &broker->connections, &broker->attention,
+                            &broker->owners,     &broker->queue,       &broker->sets,
+                            &broker->leases,     &broker->requesters,  &broker->resolving,
+                            &broker->sessions,   &broker->records,     &broker->watchers,
+                            &broker->operations, &broker->shelves,     &broker->lease_watchers};
     for (size_t i = 0; i < sizeof heads / sizeof heads[0]; i++)
         list_init(heads[i]);
     for (size_t i = 0; i < CONNECTION_BUCKETS; i++)
@@ -67,6 +70,7 @@ struct broker *broker_create(const struct broker_config *config, const struct br
     gate_init(&broker->gate);
     lane_init(&broker->lane);
     retention_init(broker);
+    lease_check_init(broker);
     volumes_init(&broker->volumes);
     inventories_init(broker);
     stop_init(broker);
@@ -139,6 +143,7 @@ void broker_settle(struct broker *broker)
         }
     }
     watch_flush(broker);
+    lease_watch_flush(broker);
     if (broker->stopping)
         stop_advance(broker);
 #ifdef SHADOWPIPE_CHECK_INVARIANTS

@@ -143,6 +143,7 @@ struct broker_config {
     uint32_t complete_within_ms;   /* 60 min */
     uint32_t lease_ttl_ms;         /* a detached lease without renewal: 20 min */
     uint32_t max_lease_ttl_ms;     /* 7 days */
+    uint32_t lease_check_ms;       /* whether what leases read is still there: 20 s */
     uint32_t cache_ms;             /* age of listed writers, volumes, providers: 5 s */
     uint32_t orphan_grace_ms;      /* 10 min */
     uint32_t stop_create_ms;       /* at stop, inside DoSnapshotSet: 75 s */

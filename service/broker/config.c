@@ -44,6 +44,7 @@ void broker_config_init(struct broker_config *config)
         .in_progress_retry_ms = 1 * SECONDS,
         .complete_within_ms = 60 * MINUTES,
         .lease_ttl_ms = 20 * MINUTES,
+        .lease_check_ms = 20 * SECONDS,
         .max_lease_ttl_ms = 7 * DAYS,
         .cache_ms = 5 * SECONDS,
         .orphan_grace_ms = 10 * MINUTES,

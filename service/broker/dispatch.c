@@ -10,6 +10,7 @@
 #include "service/broker/job.h"
 #include "service/broker/lease.h"
 #include "service/broker/lease_term.h"
+#include "service/broker/lease_watch.h"
 #include "service/broker/log.h"
 #include "service/broker/message.h"
 #include "service/broker/operation.h"
@@ -79,6 +80,7 @@ static const struct request_type {
     {PB_BODY(FINISH_BACKUP), true, true, lease_finish},
     {PB_BODY(ATTACH_LEASE), false, false, lease_attach_again},
     {PB_BODY(RENEW_LEASE), false, false, lease_renew},
+    {PB_BODY(WATCH_LEASE), true, false, lease_watch_begin},
     {PB_BODY(LIST_COMPONENTS), true, false, component_list_answer},
     {PB_BODY(PUT_DOCUMENT), false, false, document_put},
     {PB_BODY(READ_DOCUMENT), true, false, step_read_document},

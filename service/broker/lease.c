@@ -6,8 +6,10 @@
 
 #include "service/broker/error.h"
 #include "service/broker/job.h"
+#include "service/broker/lease_check.h"
 #include "service/broker/lease_documents.h"
 #include "service/broker/lease_term.h"
+#include "service/broker/lease_watch.h"
 #include "service/broker/log.h"
 #include "service/broker/message.h"
 #include "service/broker/outcome.h"
@@ -24,6 +26,7 @@ static void lease_free(struct lease *lease)
 {
     if (lease->info != NULL)
         watch_lease_ended(lease);
+    lease_watch_ended(lease);
     list_remove(&lease->link);
     list_remove(&lease->set_link);
     list_remove(&lease->record_link);
@@ -84,6 +87,7 @@ static struct lease *lease_new(struct connection *connection, int64_t created_un
     list_init(&lease->record_link);
     lease_term_init(lease);
     list_append(&broker->leases, &lease->link);
+    lease_check_begin(broker);
     list_append(&connection->leases, &lease->connection_link);
     return lease;
 }
@@ -200,6 +204,7 @@ static void lose(struct lease *lease, const char *reason)
     lease->lost_reason = arena_strdup(&lease->arena, reason);
     broker_log(lease->broker, BROKER_LOG_ERROR, "lease %s of %s lost its snapshots: %s", lease->id,
                lease->info->client_name, reason);
+    lease_watch_tell(lease, PB_VALUE(LEASE_EVENT_KIND, LEASE_EVENT_LOST));
 }
 
 void leases_lose(struct set *set, const char *reason)

@@ -1,6 +1,7 @@
 #include "service/broker/lease_term.h"
 
 #include "service/broker/error.h"
+#include "service/broker/lease_watch.h"
 #include "service/broker/log.h"
 #include "service/broker/state.h"
 #include "service/broker/watch.h"
@@ -40,6 +41,7 @@ static void on_term(struct broker *broker, struct timer *timer)
     if (!lease->is_expiring) {
         lease->is_expiring = true;
         timer_set(broker, timer, lease->expires_at_ms - broker->now_ms);
+        lease_watch_tell(lease, PB_VALUE(LEASE_EVENT_KIND, LEASE_EVENT_EXPIRING));
         return;
     }
     broker_log(broker, BROKER_LOG_WARNING, "lease %s of %s was not renewed within %u s, and ends", lease->id,
@@ -118,5 +120,6 @@ void lease_renew(struct connection *connection, const PB(Envelope) * envelope)
     lease->is_acknowledged = true;
     start(lease, wish->ttl_ms != 0 ? wish->ttl_ms : lease->ttl_ms);
     watch_lease(lease);
+    lease_watch_tell(lease, PB_VALUE(LEASE_EVENT_KIND, LEASE_EVENT_RENEWED));
     answer(connection, envelope->id, lease, NULL);
 }

@@ -23,7 +23,7 @@ struct record {
     unsigned writes;   /* that the host has not confirmed */
     bool is_given;     /* somebody was told of it; else it is to be deleted */
     bool is_uncertain; /* DoSnapshotSet may still be under way, for all that is known */
-    bool is_unchecked; /* read from the store, and not compared with what VSS has */
+    bool is_unchecked; /* read from the store, or by a lease, and not compared with what VSS has */
     /* Of its completion, for a FinishBackup that comes after it; one of the two, or none. */
     PB(FinishReply) * finished;
     PB(Status) * finish_failure;

@@ -5,6 +5,8 @@
 #include "service/broker/error.h"
 #include "service/broker/state.h"
 
+static const uint64_t endless_ms = 10ull * 365 * 24 * 3600 * 1000; /* ten years */
+
 static uint32_t effective_timeout_ms(const struct broker *broker, uint32_t asked_ms)
 {
     uint32_t timeout_ms = asked_ms != 0 ? asked_ms : broker->config.default_timeout_ms;
@@ -33,6 +35,12 @@ void request_open(struct request *request, struct connection *connection, const 
     timer_set(broker, &request->deadline, timeout_ms);
     list_append(&connection->requests, &request->link);
     connection->in_flight++;
+}
+
+void request_never_expires(struct request *request)
+{
+    request->deadline_ms = request->broker->now_ms + endless_ms;
+    timer_set(request->broker, &request->deadline, endless_ms);
 }
 
 bool request_is_open(const struct request *request)

@@ -32,6 +32,8 @@ void request_open(struct request *request, struct connection *connection, const 
                   request_stop *stop);
 /* An answered one becomes this other, which is no more. */
 void request_take_over(struct request *request, struct request *other);
+/* For those that were given no time, and end only otherwise. */
+void request_never_expires(struct request *request);
 bool request_is_open(const struct request *request);
 /* Final. Sets the id. Without effect once the client has gone. */
 void request_reply(struct request *request, PB(Envelope) * envelope);

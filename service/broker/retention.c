@@ -114,9 +114,13 @@ static void fill_context(void *subject, size_t index, ProtobufCMessage *paramete
 
 static void fill_query(void *subject, size_t index, ProtobufCMessage *parameters)
 {
-    (void)subject;
+    struct broker *broker = subject;
     (void)index;
     ((PB(Query) *)parameters)->object_type = OBJECT_SNAPSHOT;
+    broker->retention.asked_ms = broker->now_ms;
+    /* Not later: what is younger than the question need not be in its answer. */
+    LIST_EACH(struct record, record, &broker->records, link)
+    record->is_unchecked |= record->set == NULL && !list_is_empty(&record->leases);
 }
 
 static bool is_among(const PB(QueryResult) * result, const char *snapshot_id)
@@ -159,11 +163,14 @@ static bool on_query(void *subject, size_t index, const PB(CallReply) * reply)
         broker->retention.failure = arena_strdup(&broker->retention.arena, failure->message);
         return true;
     }
+    const PB(QueryResult) *result = reply->out_case == PB_OUT(QUERY) ? reply->query : NULL;
     LIST_EACH(struct record, record, &broker->records, link)
     {
         if (record->is_unchecked)
-            reconcile(record, reply->out_case == PB_OUT(QUERY) ? reply->query : NULL);
+            reconcile(record, result);
     }
+    leases_compare(broker, result != NULL ? result->snapshots : NULL,
+                   result != NULL ? result->n_snapshots : 0, broker->retention.asked_ms);
     broker->retention.must_reconcile = false;
     return true;
 }

@@ -3,7 +3,7 @@
  * A set is due when its time is over and no lease reads it. Its snapshots are deleted one by one through the
  * lane, in a requester process of its own; what could not be deleted stays recorded and is tried again later,
  * after longer and longer pauses. At the start of the service the records are compared once with what VSS
- * has; snapshots that have no record are never touched. */
+ * has, and again and again those that leases read; snapshots that have no record are never touched. */
 #ifndef SHADOWPIPE_BROKER_RETENTION_H
 #define SHADOWPIPE_BROKER_RETENTION_H
 
@@ -15,6 +15,7 @@ struct retention {
     struct timer timer; /* when there will be something to do */
     bool must_reconcile;
     uint64_t reconcile_at_ms;
+    uint64_t asked_ms; /* when the question went out */
     uint32_t reconcile_retry_ms;
 
     /* The work under way, or waiting for the lane. */
@@ -31,7 +32,7 @@ struct retention {
 };
 
 void retention_init(struct broker *broker);
-/* Records were read from the store. */
+/* Records were read from the store, or leases read what nobody else holds: what VSS has is to be compared. */
 void retention_reconcile(struct broker *broker);
 /* Something may be due. */
 void retention_look(struct broker *broker);

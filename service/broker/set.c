@@ -118,8 +118,7 @@ void set_hold(struct set *set)
         if (!job->is_leaving && job->failure == NULL)
             job_succeed(job);
     }
-    if (set->record != NULL)
-        set->record->is_given = !list_is_empty(&set->record->leases);
+    set_record_given(set);
     /* SetBackupSucceeded comes before BackupComplete, and needs the outcome. */
     if (set->has_writers && set_is_copy(set) && set->selection == NULL)
         timer_set(set->broker, &set->complete_timer, set->complete_within_ms);
@@ -301,6 +300,8 @@ static void on_replied(void *subject, PB(Call__MethodCase) method, size_t index,
         set->broker->counters.freeze_ms += set->broker->now_ms - set->freeze_ms;
         set_answer_leaving(set);
     }
+    if (set_check_replied(set, method, reply))
+        return;
     if (set_is_ending(set))
         set_end_replied(set, method, index, reply);
     else
@@ -324,6 +325,8 @@ static void on_overdue(void *subject, PB(Call__MethodCase) method)
         set_end_overdue(set);
         return;
     }
+    if (set_check_overdue(set, method))
+        return;
     if (set->stage ==
         SET_HELD) { /* a document was being read; what cannot even do that holds nothing safely */
         requester_kill(set->requester, status);

@@ -7,7 +7,7 @@
  * a COPY snapshot exists, Release always. set.c has its life, set_wishes.c what it is to be, set_steps.c the
  * calls, set_components.c those about components and documents, set_writers.c who of the writers takes part
  * and how they fare, set_failures.c what a failed call comes to, set_record.c what is stored of a persistent
- * one, set_end.c the end. */
+ * one, set_check.c whether its snapshots are still there, set_end.c the end. */
 #ifndef SHADOWPIPE_BROKER_SET_H
 #define SHADOWPIPE_BROKER_SET_H
 
@@ -58,6 +58,12 @@ struct document_list {
 };
 
 struct shelf;
+
+/* Of the question whether its snapshots are still there; see set_check.c. */
+struct set_check {
+    bool is_running;
+    size_t next; /* volume */
+};
 
 struct phase_time {
     PB(Phase) phase;
@@ -131,6 +137,7 @@ struct set {
 
     struct timer timer; /* the next try of StartSnapshotSet, or the end of a wait while ending */
     struct timer complete_timer;
+    struct set_check check;
     uint32_t retry_ms;
     bool is_clearing; /* StartSnapshotSet said VSS_E_SNAPSHOT_SET_IN_PROGRESS */
 
@@ -179,6 +186,8 @@ void set_kill(struct set *set);
 /* It has not yet let the next one through the gate. */
 bool set_is_ahead(const struct set *set);
 bool set_is_ending(const struct set *set);
+/* Asks whether its snapshots are still there, if it is held and nothing else is asked of it. */
+void set_check_begin(struct set *set);
 void sets_free(struct broker *broker);
 
 /* ---- Between the set's files. ---- */
@@ -230,10 +239,15 @@ bool set_add_volumes(struct set *set, const struct job *job);
 bool set_is_wanted(const struct set *set);
 /* The snapshots exist, and so does the record of persistent ones: whoever still wants them gets a lease. */
 void set_hold(struct set *set);
+/* True: it was the check's. */
+bool set_check_replied(struct set *set, PB(Call__MethodCase) method, const PB(CallReply) * reply);
+bool set_check_overdue(struct set *set, PB(Call__MethodCase) method);
 /* ---- set_record.c: all but the last for persistent sets ---- */
 /* Before the freeze, and once the snapshots exist. The set goes on when the store has answered. */
 void set_record_begin(struct set *set);
 void set_record_created(struct set *set);
+/* The members have been told, or there are none any more. */
+void set_record_given(struct set *set);
 /* A snapshot was deleted before anybody was told of it. */
 void set_record_lost(struct set *set, const char *reason);
 /* The store has answered. */

@@ -128,6 +128,25 @@ void set_record_lost(struct set *set, const char *reason)
     set_fail(set, error_advise(status, "See who deletes snapshots on this machine; then ask again."));
 }
 
+/* Nobody was told of it: as after a crash, the next start must not take it for somebody's. A failure is
+ * logged, and the snapshots are deleted once the set has ended in any case. */
+static void disown(struct record *record)
+{
+    if (record->is_given || !record->stored->created)
+        return;
+    record->stored->created = false;
+    (void)record_put(record);
+}
+
+void set_record_given(struct set *set)
+{
+    struct record *record = set->record;
+    if (record == NULL)
+        return;
+    record->is_given = !list_is_empty(&record->leases);
+    disown(record); /* now: its release may take minutes */
+}
+
 void set_stored(struct set *set, const char *failure)
 {
     if (!set->waits_for_store)
@@ -158,11 +177,6 @@ void set_leave_record(struct set *set)
         return;
     }
     record->is_uncertain = !set->freeze_ended;
-    if (!record->is_given && record->stored->created) {
-        /* As after a crash: the next start must not take it for somebody's. A failure is logged, and the
-         * snapshots are deleted now in any case. */
-        record->stored->created = false;
-        (void)record_put(record);
-    }
+    disown(record);
     retention_look(set->broker);
 }

@@ -45,6 +45,8 @@ struct broker {
     struct list shelves; /* documents of leases that have ended, or are about to */
     struct list records;
     struct list watchers;
+    struct list lease_watchers;
+    struct timer lease_check;
     struct list requesters;
     struct list operations; /* in order of arrival */
     struct gate gate;

@@ -2,6 +2,7 @@
 #include "service/broker/error.h"
 #include "service/broker/job.h"
 #include "service/broker/lease_documents.h"
+#include "service/broker/lease_watch.h"
 #include "service/broker/log.h"
 #include "service/broker/session.h"
 #include "service/broker/set.h"
@@ -74,6 +75,8 @@ void broker_stop(struct broker *broker)
     broker->stopping = true;
     timer_set(broker, &broker->stop_timer, broker->config.stop_all_ms);
     timer_set(broker, &broker->stop_create_timer, broker->config.stop_create_ms);
+    timer_stop(&broker->lease_check);
+    lease_watch_stopping(broker);
     jobs_stop(broker);
     inventories_stop(broker);
     sessions_stop(broker);
@@ -91,6 +94,7 @@ static void flush(struct broker *broker)
     broker->is_flushing = true;
     timer_set(broker, &broker->stop_flush_timer, FLUSH_MS);
     watch_stop(broker);
+    lease_watch_stop(broker);
     LIST_EACH(struct connection, connection, &broker->connections, link)
     connection_close(connection, true);
 }

@@ -14,8 +14,6 @@ enum {
     HOLDER_CHARS = 65
 };
 
-static const uint64_t endless_ms = 10ull * 365 * 24 * 3600 * 1000; /* ten years */
-
 /* What a summary tells. Compared as bytes, so it is always cleared first. */
 struct summary {
     uint32_t connections;
@@ -208,7 +206,7 @@ void watch_begin(struct connection *connection, const PB(Envelope) * envelope)
     }
     request_open(&watcher->request, connection, envelope, on_stop);
     if (envelope->timeout_ms == 0)
-        timer_set(connection->broker, &watcher->request.deadline, endless_ms);
+        request_never_expires(&watcher->request);
     watcher->needs_state = true; /* the end of this event sends it */
     list_append(&connection->broker->watchers, &watcher->link);
 }

@@ -65,6 +65,7 @@ static const struct number numbers[] = {
     NUMBER("CompleteWithinMs", complete_within_ms, SECOND, DAY),
     NUMBER("LeaseTtlMs", lease_ttl_ms, SECOND, 7 * DAY),
     NUMBER("MaxLeaseTtlMs", max_lease_ttl_ms, SECOND, 28u * DAY),
+    NUMBER("LeaseCheckMs", lease_check_ms, 100, HOUR),
     NUMBER("CacheMs", cache_ms, 0, HOUR),
     NUMBER("OrphanGraceMs", orphan_grace_ms, 0, DAY),
     NUMBER("StopCreateMs", stop_create_ms, SECOND, 10 * MINUTE),

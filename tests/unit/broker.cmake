@@ -12,6 +12,7 @@ foreach(name IN ITEMS
     broker_hold_points
     broker_jobs
     broker_leases
+    broker_lease_watch
     broker_lists
     broker_persistent
     broker_queue
