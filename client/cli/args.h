@@ -69,6 +69,8 @@ struct arguments {
     uint32_t on_unsupported; /* OnUnsupported of the protocol; so with all that are named like its enums */
     bool include_mounted;
     bool no_writers;
+    bool no_share;
+    uint32_t max_age_ms;
     uint32_t queue_timeout_ms;
     uint32_t backup_type;
     bool without_components; /* --allow-without-components */

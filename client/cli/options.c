@@ -124,6 +124,8 @@ const struct option options[] = {
          "a further VSS attribute, such as transportable; may be repeated", attribute_choices),
     LIST("provider", 0, ON_REQUESTS, providers, "ID",
          "what makes the copies; repeated: the next one is tried when it cannot"),
+    FLAG("no-share", 0, ON_REQUESTS, no_share, "a snapshot of its own, shared with no other request"),
+    TIME("max-age", ON_REQUESTS, max_age_ms, "accept a snapshot that exists and is not older than this"),
     TIME("queue-timeout", ON_REQUESTS, queue_timeout_ms, "wait in the queue no longer"),
     LIST("phase-timeout", 0, ON_REQUESTS, phase_timeouts, "PHASE=TIME",
          "shorten the service's limit for a phase: preparing=2m"),

@@ -184,6 +184,8 @@ static void fill(const struct arguments *arguments, PB(CreateSnapshot) * create)
     create->n_writers_tolerated = arguments->tolerated.count;
     create->include_mounted = arguments->include_mounted;
     create->queue_timeout_ms = arguments->queue_timeout_ms;
+    create->share = arguments->no_share ? PB_VALUE(SHARE, SHARE_NEVER) : PB_VALUE(SHARE, SHARE_ALLOWED);
+    create->max_age_ms = arguments->max_age_ms;
     create->on_unsupported = (PB(OnUnsupported))arguments->on_unsupported;
     create->context = request_context(arguments);
     create->attributes = arguments->attributes;

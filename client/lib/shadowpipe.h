@@ -302,7 +302,9 @@ struct sp_snapshot_request {
     bool include_mounted;      /* also the volumes that are mounted below */
     bool skip_unsupported;     /* leave out volumes that cannot be copied; they are then in `uncovered` */
     uint32_t queue_timeout_ms; /* for the wait in the queue alone; 0 = only timeout_ms counts */
-    uint32_t timeout_ms;       /* for all of it; 0 = the service's default (sp_server.default_timeout_ms) */
+    bool no_share;             /* a snapshot of its own; otherwise requests for the same kind share one */
+    uint32_t max_age_ms; /* accept one that exists and is up to this old; 0 = none older than the request */
+    uint32_t timeout_ms; /* for all of it; 0 = the service's default (sp_server.default_timeout_ms) */
     /* May be NULL. *progress lives until the callback returns. */
     void (*on_progress)(void *context, const struct sp_progress *progress);
     void *context;
@@ -372,6 +374,7 @@ struct sp_snapshot {
     int64_t created_ms;
     int64_t expires_ms; /* 0 = when the connection ends */
     enum sp_consistency consistency;
+    bool shared; /* others read, or have read, the same one */
     bool simulated;
     const struct sp_volume_snapshot *volumes;
     size_t volumes_count;

@@ -22,6 +22,8 @@ static void fill_simple(const struct sp_snapshot_request *from, PB(CreateSnapsho
     to->n_writers_tolerated = from->writers_tolerated_count;
     to->include_mounted = from->include_mounted;
     to->queue_timeout_ms = from->queue_timeout_ms;
+    to->share = from->no_share ? PB_VALUE(SHARE, SHARE_NEVER) : PB_VALUE(SHARE, SHARE_ALLOWED);
+    to->max_age_ms = from->max_age_ms;
     if (from->skip_unsupported)
         to->on_unsupported = PB_VALUE(ON_UNSUPPORTED, ON_UNSUPPORTED_SKIP);
     to->context = (PB(Context))from->vss_context;
@@ -167,6 +169,7 @@ static struct result *convert_snapshot(struct message *message, struct sp_error 
     snapshot->created_ms = reply->created_ms;
     snapshot->expires_ms = reply->expires_ms;
     snapshot->consistency = (enum sp_consistency)reply->consistency;
+    snapshot->shared = reply->shared;
     snapshot->simulated = reply->simulated;
     snapshot->warnings = (const char *const *)reply->warnings;
     snapshot->warnings_count = reply->n_warnings;

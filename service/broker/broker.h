@@ -115,6 +115,7 @@ struct broker_config {
     uint32_t max_connections_per_owner; /* 64 */
     uint32_t reserved_connections;      /* for MANAGE: 4 */
     uint32_t max_sets;                  /* 16 */
+    uint32_t max_shared_volumes;        /* of one set with several members: 8; 0 = no sharing */
     uint32_t max_queue;                 /* 256 */
     uint32_t warm_requesters;           /* processes kept ready: 0 or 1; 0 */
     uint32_t max_in_flight;             /* per connection: 16 */

@@ -19,6 +19,7 @@ void broker_config_init(struct broker_config *config)
         .max_connections_per_owner = 64,
         .reserved_connections = 4,
         .max_sets = 16,
+        .max_shared_volumes = 8,
         .max_queue = 256,
         .max_in_flight = 16,
         .max_client_accessible = 64,

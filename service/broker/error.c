@@ -46,13 +46,6 @@ PB(Status) * error_stopping(struct broker *broker)
     return error_advise(status, "Ask again once the service runs.");
 }
 
-PB(Status) * error_unimplemented_field(struct broker *broker, const char *field)
-{
-    PB(Status) *status = status_make(&broker->arena, PB_CODE(UNIMPLEMENTED), "UNIMPLEMENTED_FIELD",
-                                     "this version of the service cannot do what %s asks for", field);
-    return error_field(error_advise(status, "Leave the field out, or update Shadowpipe."), field);
-}
-
 PB(Status) * error_cancelled(struct broker *broker)
 {
     return error_advise(

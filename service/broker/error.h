@@ -14,7 +14,6 @@ PB(Status) * error_retry(PB(Status) * status, PB(Retry) retry, uint32_t retry_af
 
 /* The ones that several places give. */
 PB(Status) * error_stopping(struct broker *broker);
-PB(Status) * error_unimplemented_field(struct broker *broker, const char *field);
 PB(Status) * error_cancelled(struct broker *broker);
 PB(Status) * error_deadline(struct broker *broker, uint64_t waited_ms, const char *doing);
 

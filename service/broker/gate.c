@@ -3,6 +3,7 @@
 #include <assert.h>
 
 #include "service/broker/job.h"
+#include "service/broker/share.h"
 #include "service/broker/state.h"
 
 enum {
@@ -238,14 +239,17 @@ static void start_jobs(struct broker *broker)
             job_fail(job, NULL);
         else
             set->turn = broker->gate.turns;
+        share_queued(broker);
     }
 }
 
 void gate_advance(struct broker *broker)
 {
     admit(broker);
-    if (!broker->stopping)
-        start_jobs(broker);
+    if (broker->stopping)
+        return;
+    share_queued(broker);
+    start_jobs(broker);
 }
 
 /* With which of its owner's coming turns each job goes. */

@@ -57,6 +57,7 @@ struct job {
     uint64_t resume_ms; /* it waits for another attempt until then; 0 = it does not */
     uint32_t later_count;
     PB(Status) * retried; /* why */
+    bool is_split;        /* shared a set that failed, and now shares with those of the same volumes only */
 };
 
 /* ---- from dispatch ---- */

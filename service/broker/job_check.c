@@ -85,14 +85,6 @@ static PB(Status) * check_context(struct broker *broker, const PB(CreateSnapshot
     return NULL;
 }
 
-/* The field that asks for something this version does not do; NULL for none. */
-static const char *unimplemented_field(const PB(CreateSnapshot) * wish)
-{
-    if (wish->max_age_ms != 0)
-        return "create_snapshot.max_age_ms";
-    return NULL;
-}
-
 static bool phase_has_limit(PB(Phase) phase)
 {
     return phase == PB_PHASE(GATHERING) || phase == PB_PHASE(ADDING_VOLUMES) ||
@@ -167,11 +159,6 @@ static PB(Status) * check_options(struct broker *broker, const PB(CreateSnapshot
 
 PB(Status) * job_check(struct broker *broker, const PB(CreateSnapshot) * wish)
 {
-    const char *field = unimplemented_field(wish);
-    if (field != NULL) {
-        PB(Status) *status = error_unimplemented_field(broker, field);
-        return status != NULL ? status : error_no_memory();
-    }
     if (wish->n_volumes == 0 && wish->n_paths == 0)
         return invalid(broker, "EMPTY_LIST", "create_snapshot.volumes", "no volume and no path is named",
                        "Name at least one.");

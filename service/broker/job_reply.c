@@ -161,7 +161,7 @@ PB(SnapshotReply) * job_reply(struct job *job, const struct lease *lease)
         reply->set_id = set->set_id;
         reply->created_ms = set->created_unix_ms;
     }
-    reply->shared = false;
+    reply->shared = set->is_shared;
     reply->consistency = judge_consistency(job);
     reply->context = job_context_kind(job->wish);
     reply->uncovered = job->uncovered;

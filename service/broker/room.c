@@ -6,6 +6,8 @@
 #include "service/broker/job.h"
 #include "service/broker/message.h"
 #include "service/broker/set.h"
+#include "service/broker/set_volumes.h"
+#include "service/broker/share.h"
 #include "service/broker/state.h"
 
 enum {
@@ -162,7 +164,12 @@ bool room_known(void *subject)
             continue;
         bool is_full = present(set, volume) >= limit || volume->snapshots >= SNAPSHOTS_MAX;
         if (set->is_counted && is_full) {
-            set_call_failed(set, PB_METHOD(_NOT_SET), i, too_many(set, volume));
+            PB(Status) *status = too_many(set, volume);
+            if (share_without_volume(set, volume->guid_path, status)) {
+                set_drop_volume(set, i--);
+                continue;
+            }
+            set_call_failed(set, PB_METHOD(_NOT_SET), i, status);
             return false;
         }
         if (set->is_counted && limit - present(set, volume) <= SNAPSHOTS_LEFT_WARNING)

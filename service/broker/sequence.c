@@ -231,7 +231,9 @@ bool sequence_replied(struct sequence *sequence, size_t index, const PB(CallRepl
     if (step->done != NULL && !step->done(sequence->subject))
         return stopped_by_hook(sequence, step);
     if (sequence->running) {
-        sequence->step++;
+        const struct step *next =
+            sequence->user->next != NULL ? sequence->user->next(sequence->subject, step) : NULL;
+        sequence->step = next != NULL ? next : step + 1;
         begin_step(sequence);
     }
     return true;

@@ -44,6 +44,8 @@ struct sequence_user {
     uint32_t (*limit_ms)(void *subject, enum limit limit);
     void (*failed)(void *subject, PB(Call__MethodCase) method, size_t index, PB(Status) * status);
     void (*done)(void *subject);
+    /* After this step: another one of the table than the one behind it; NULL = that one. May be NULL. */
+    const struct step *(*next)(void *subject, const struct step *step);
 };
 
 struct sequence {

@@ -12,6 +12,7 @@
 #include "service/broker/lease_documents.h"
 #include "service/broker/log.h"
 #include "service/broker/message.h"
+#include "service/broker/set_volumes.h"
 #include "service/broker/state.h"
 #include "service/broker/watch.h"
 #include "service/broker/writers.h"
@@ -214,8 +215,11 @@ static void on_phase(void *subject, PB(Phase) phase)
         set_enter_phase(set, phase);
 }
 
-static const struct sequence_user sequence_user = {
-    .phase = on_phase, .limit_ms = limit_ms, .failed = sequence_failed, .done = sequence_done};
+static const struct sequence_user sequence_user = {.phase = on_phase,
+                                                   .limit_ms = limit_ms,
+                                                   .failed = sequence_failed,
+                                                   .done = sequence_done,
+                                                   .next = set_next_step};
 
 void set_run(struct set *set, const struct step *steps)
 {
@@ -464,6 +468,9 @@ static void forget_attempt(struct set *set)
 {
     arena_reset(&set->arena);
     set->volumes = NULL;
+    set->asked = set->added = 0;
+    set->is_closed = false;
+    set->kind = NULL;
     set->volumes_count = set->providers_count = set->excluded_count = 0;
     set->is_counted = false;
     set->writers = set->statuses = (struct writer_list){0};

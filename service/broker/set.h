@@ -111,9 +111,19 @@ struct set {
 
     uint32_t limits_ms[LIMITS];
 
-    struct set_volume *volumes;
+    struct set_volume
+        *volumes; /* first those that were added, then those that were asked about, then the rest */
     size_t volumes_count;
-    bool is_counted; /* the snapshots that its volumes have */
+    bool is_counted;           /* the snapshots that its volumes have */
+    size_t asked;              /* whether VSS supports them */
+    size_t asked_from;         /* the first of the questions under way */
+    size_t added;              /* to the set in VSS */
+    size_t added_from;         /* the first of the additions under way */
+    bool is_closed;            /* no further volumes */
+    PB(CreateSnapshot) * kind; /* what others have to want to share it; NULL: nobody may */
+    bool is_split;             /* its members shared another one that failed */
+    bool is_shared;            /* it has, or had, more members than one */
+    bool was_made_without;     /* a volume that was refused: once is enough */
     char **providers;
     size_t providers_count;
     char **excluded; /* ids, for DisableWriter… */

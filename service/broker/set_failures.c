@@ -12,6 +12,7 @@
 #include "service/broker/log.h"
 #include "service/broker/message.h"
 #include "service/broker/set_components.h"
+#include "service/broker/share.h"
 #include "service/broker/state.h"
 #include "service/broker/writers.h"
 
@@ -158,6 +159,18 @@ bool set_blame_writers(void *subject)
     return false;
 }
 
+/* ---- for those who share the set and want something else ---- */
+
+static bool go_on_without(struct set *set, const struct set_volume *volume, const PB(Status) * status)
+{
+    if (set->was_made_without || set->broker->stopping ||
+        !share_without_volume(set, volume->guid_path, status))
+        return false;
+    set->was_made_without = true;
+    restart(set, status->message, 0);
+    return true;
+}
+
 /* ---- a call failed ---- */
 
 void set_fail(struct set *set, PB(Status) * status)
@@ -180,16 +193,20 @@ void set_call_failed(struct set *set, PB(Call__MethodCase) method, size_t index,
         status = error_no_memory();
     if (set->blamed != NULL)
         status = set->blamed; /* what came of the search for the writers is not what counts */
-    if (method == PB_METHOD(ADD_TO_SNAPSHOT_SET) && index < set->volumes_count) {
-        const struct set_volume *volume = &set->volumes[index];
+    if (method == PB_METHOD(ADD_TO_SNAPSHOT_SET) && set->added_from + index < set->volumes_count) {
+        const struct set_volume *volume = &set->volumes[set->added_from + index];
         status->volume = volume->names_count > 0 ? volume->names[0] : volume->guid_path;
         status->provider = volume->provider_id;
+        if (go_on_without(set, volume, status))
+            return;
     }
     set_name_component(set, method, index, status);
     if (may_repeat(set, method, status)) {
         restart(set, status->message, 0);
         return;
     }
+    if (method == PB_METHOD(DO_SNAPSHOT_SET) && share_split(set, status))
+        return;
     if (may_blame(set, method)) {
         status->phase = set->phase;
         set->blamed = MESSAGE_COPY(&set->arena, status);

@@ -10,6 +10,7 @@
 #include "service/broker/room.h"
 #include "service/broker/set.h"
 #include "service/broker/set_components.h"
+#include "service/broker/set_volumes.h"
 #include "service/broker/state.h"
 #include "service/broker/writers.h"
 
@@ -123,64 +124,6 @@ static bool on_metadata_read(void *subject)
 
 /* ---- volumes ---- */
 
-static size_t providers_or_one(const struct set *set)
-{
-    return set->providers_count > 0 ? set->providers_count : 1;
-}
-
-/* Each volume with each provider: the first that supports it is taken. */
-static size_t count_support(void *subject)
-{
-    const struct set *set = subject;
-    return set->volumes_count * providers_or_one(set);
-}
-
-static void fill_support(void *subject, size_t index, ProtobufCMessage *parameters)
-{
-    const struct set *set = subject;
-    PB(IsVolumeSupported) *question = (PB(IsVolumeSupported) *)parameters;
-    question->volume = set->volumes[index / providers_or_one(set)].guid_path;
-    if (set->providers_count > 0)
-        question->provider_id = set->providers[index % set->providers_count];
-}
-
-static bool on_support(void *subject, size_t index, const PB(CallReply) * reply)
-{
-    struct set *set = subject;
-    struct set_volume *volume = &set->volumes[index / providers_or_one(set)];
-    bool is_supported = (reply->hresult & 0x80000000u) == 0 &&
-                        reply->out_case == PB_OUT(IS_VOLUME_SUPPORTED) &&
-                        reply->is_volume_supported->supported;
-    if ((reply->hresult & 0x80000000u) != 0 && volume->hresult == 0)
-        volume->hresult = reply->hresult;
-    if (is_supported && !volume->supported) {
-        volume->supported = true;
-        if (set->providers_count > 0)
-            volume->provider_id = set->providers[index % set->providers_count];
-    }
-    return true;
-}
-
-static bool on_support_known(void *subject)
-{
-    struct set *set = subject;
-    LIST_EACH(struct job, job, &set->members, link)
-    {
-        PB(Status) *failure = job_check_support(job);
-        if (failure != NULL) {
-            set_fail(set, failure);
-            return false;
-        }
-    }
-    size_t kept = 0;
-    for (size_t i = 0; i < set->volumes_count; i++) {
-        if (set->volumes[i].supported)
-            set->volumes[kept++] = set->volumes[i];
-    }
-    set->volumes_count = kept;
-    return true;
-}
-
 /* ---- room ---- */
 
 static size_t count_volumes(void *subject)
@@ -229,23 +172,6 @@ static bool on_started(void *subject, size_t index, const PB(CallReply) * reply)
     return true;
 }
 
-static void fill_add(void *subject, size_t index, ProtobufCMessage *parameters)
-{
-    const struct set *set = subject;
-    PB(AddToSnapshotSet) *add = (PB(AddToSnapshotSet) *)parameters;
-    add->volume = set->volumes[index].guid_path;
-    add->provider_id = set->volumes[index].provider_id;
-}
-
-static bool on_added(void *subject, size_t index, const PB(CallReply) * reply)
-{
-    struct set *set = subject;
-    const char *id =
-        reply->out_case == PB_OUT(ADD_TO_SNAPSHOT_SET) ? reply->add_to_snapshot_set->snapshot_id : "";
-    set->volumes[index].snapshot_id = arena_strdup(&set->arena, id);
-    return set->volumes[index].snapshot_id != NULL || set_no_memory(set);
-}
-
 /* These have no parameters; the moment of sending is what counts. */
 static void note_start(void *subject, size_t index, ProtobufCMessage *parameters)
 {
@@ -258,7 +184,9 @@ static void note_prepare(void *subject, size_t index, ProtobufCMessage *paramete
 {
     (void)index;
     (void)parameters;
-    ((struct set *)subject)->prepared = true;
+    struct set *set = subject;
+    set->prepared = true;
+    set->is_closed = true;
 }
 
 static void note_freeze(void *subject, size_t index, ProtobufCMessage *parameters)
@@ -267,6 +195,7 @@ static void note_freeze(void *subject, size_t index, ProtobufCMessage *parameter
     (void)parameters;
     struct set *set = subject;
     set->freeze_begun = true;
+    set->is_closed = true;
     set->freeze_ms = set->broker->now_ms;
 }
 
@@ -467,7 +396,9 @@ const struct step set_steps_open[] = {
 
 const struct step set_steps_create[] = {
     {PB_METHOD(START_SNAPSHOT_SET), PB_PHASE(ADDING_VOLUMES), LIMIT_CALL, NULL, note_start, on_started, NULL, true},
-    {PB_METHOD(ADD_TO_SNAPSHOT_SET), PB_PHASE(ADDING_VOLUMES), LIMIT_CALL, count_volumes, fill_add, on_added, NULL, false},
+    /* Of those who joined meanwhile. */
+    {PB_METHOD(IS_VOLUME_SUPPORTED), PB_PHASE(ADDING_VOLUMES), LIMIT_CALL, count_support, fill_support, on_support, on_support_known, true},
+    {PB_METHOD(ADD_TO_SNAPSHOT_SET), PB_PHASE(ADDING_VOLUMES), LIMIT_CALL, count_additions, fill_addition, on_added, NULL, false},
     {PB_METHOD(PREPARE_FOR_BACKUP), PB_PHASE(PREPARING), LIMIT_PREPARE, if_writers, note_prepare, NULL, after_prepare, false},
     WRITER_STATUS(PB_PHASE(PREPARING)),
     END,

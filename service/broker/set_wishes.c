@@ -2,6 +2,7 @@
 #include "service/broker/job.h"
 #include "service/broker/message.h"
 #include "service/broker/set.h"
+#include "service/broker/share.h"
 #include "service/broker/state.h"
 #include "service/broker/writers.h"
 
@@ -125,6 +126,8 @@ bool set_take_wishes(struct set *set)
             return false;
     }
     take_limits(set, wish);
+    set->kind = share_is_possible(first) ? MESSAGE_COPY(&set->arena, wish) : NULL;
+    set->is_split = first->is_split;
     LIST_EACH(struct job, job, &set->members, link)
     {
         if (!set_add_volumes(set, job))

@@ -39,6 +39,7 @@ static const struct number numbers[] = {
     NUMBER("MaxConnectionsPerOwner", max_connections_per_owner, 1, CONFIG_MAX_CONNECTIONS),
     NUMBER("ReservedConnections", reserved_connections, 0, 64),
     NUMBER("MaxSets", max_sets, 1, 64),
+    NUMBER("MaxSharedVolumes", max_shared_volumes, 0, 64),
     NUMBER("MaxQueue", max_queue, 1, 4096),
     NUMBER("WarmRequesters", warm_requesters, 0, 1),
     NUMBER("MaxInFlight", max_in_flight, 1, 256),

@@ -423,6 +423,7 @@ static void choose_config(struct model *model)
     config->max_sets = (uint32_t)model_between(model, 1, 8);
     config->max_queue = (uint32_t)model_between(model, 1, 24);
     config->max_in_flight = (uint32_t)model_between(model, 1, 12);
+    config->max_shared_volumes = 0;
     config->warm_requesters = (uint32_t)model_random(model, 2);
     config->output_soft_limit_bytes = (uint32_t)model_between(model, 500, 8000);
     config->output_hard_limit_bytes = config->output_soft_limit_bytes * (uint32_t)model_between(model, 2, 9);

@@ -19,6 +19,7 @@ foreach(name IN ITEMS
     broker_rights
     broker_sessions
     broker_snapshots
+    broker_sharing
     broker_volumes
     broker_warm
     broker_watch

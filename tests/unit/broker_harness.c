@@ -413,6 +413,7 @@ struct world *world_new_with(void (*change)(struct broker_config *config))
     struct world *world = calloc(1, sizeof *world);
     assert_non_null(world);
     broker_config_init(&world->config);
+    world->config.max_shared_volumes = 0; /* but in the tests of sharing */
     world->config.server_version = "0.1.0";
     world->config.os_build = "10.0.20348";
     if (change != NULL)

@@ -91,21 +91,6 @@ static void test_without_writers(void **state)
     world_end(world);
 }
 
-/* What later versions do is refused by name, never passed over. */
-static void test_unimplemented_fields(void **state)
-{
-    (void)state;
-    struct world *world = world_new();
-    PB(CreateSnapshot) wish = make_wish();
-    wish.max_age_ms = 1;
-    const PB(Status) *status = refused(world, &wish);
-    assert_int_equal(status->code, PB_CODE(UNIMPLEMENTED));
-    assert_string_equal(status->reason, "UNIMPLEMENTED_FIELD");
-    assert_string_equal(status->field, "create_snapshot.max_age_ms");
-    assert_int_equal(world->requesters_count, 0);
-    world_end(world);
-}
-
 static void test_invalid_wishes(void **state)
 {
     (void)state;
@@ -811,7 +796,6 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_happy_path),
         cmocka_unit_test(test_without_writers),
-        cmocka_unit_test(test_unimplemented_fields),
         cmocka_unit_test(test_invalid_wishes),
         cmocka_unit_test(test_prepare_codes),
         cmocka_unit_test(test_insufficient_storage),

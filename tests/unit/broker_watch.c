@@ -352,15 +352,15 @@ static void test_prometheus(void **state)
     char small[10];
     assert_int_equal(prometheus_write(&status, small, sizeof small), length);
     assert_int_equal(strlen(small), sizeof small - 1);
-    static const char *const lines[] = {
-        "shadowpipe_info{version=\"1.2 \\\"x\\\"\\\\\\n\",simulated=\"false\"} 1\n",
-        "shadowpipe_start_time_seconds 1.5\n",
-        "# TYPE shadowpipe_queue_length gauge\nshadowpipe_queue_length 3\n",
-        "# TYPE shadowpipe_gate_wait_seconds_total counter\nshadowpipe_gate_wait_seconds_total 12.034\n",
+    static const char info[] = "shadowpipe_info{version=\"1.2 \\\"x\\\"\\\\\\n\",simulated=\"false\"} 1\n";
+    static const char queue[] = "# TYPE shadowpipe_queue_length gauge\nshadowpipe_queue_length 3\n";
+    static const char wait[] = "# TYPE shadowpipe_gate_wait_seconds_total counter\n"
+                               "shadowpipe_gate_wait_seconds_total 12.034\n";
+    static const char failures[] =
         "# TYPE shadowpipe_snapshot_failures_total counter\n"
         "shadowpipe_snapshot_failures_total{writer=\"SQL \\\"one\\\"\",hresult=\"VSS_E_BAD_STATE\"} 7\n"
-        "shadowpipe_snapshot_failures_total 1\n",
-    };
+        "shadowpipe_snapshot_failures_total 1\n";
+    const char *const lines[] = {info, "shadowpipe_start_time_seconds 1.5\n", queue, wait, failures};
     for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
         if (strstr(text, lines[i]) == NULL)
             fail_msg("not found: %s\nin: %s", lines[i], text);
