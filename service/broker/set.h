@@ -116,9 +116,7 @@ struct set {
     size_t volumes_count;
     bool is_counted;           /* the snapshots that its volumes have */
     size_t asked;              /* whether VSS supports them */
-    size_t asked_from;         /* the first of the questions under way */
     size_t added;              /* to the set in VSS */
-    size_t added_from;         /* the first of the additions under way */
     bool is_closed;            /* no further volumes */
     PB(CreateSnapshot) * kind; /* what others have to want to share it; NULL: nobody may */
     bool is_split;             /* its members shared another one that failed */

@@ -398,7 +398,7 @@ const struct step set_steps_create[] = {
     {PB_METHOD(START_SNAPSHOT_SET), PB_PHASE(ADDING_VOLUMES), LIMIT_CALL, NULL, note_start, on_started, NULL, true},
     /* Of those who joined meanwhile. */
     {PB_METHOD(IS_VOLUME_SUPPORTED), PB_PHASE(ADDING_VOLUMES), LIMIT_CALL, count_support, fill_support, on_support, on_support_known, true},
-    {PB_METHOD(ADD_TO_SNAPSHOT_SET), PB_PHASE(ADDING_VOLUMES), LIMIT_CALL, count_additions, fill_addition, on_added, NULL, false},
+    {PB_METHOD(ADD_TO_SNAPSHOT_SET), PB_PHASE(ADDING_VOLUMES), LIMIT_CALL, count_additions, fill_addition, on_added, on_all_added, false},
     {PB_METHOD(PREPARE_FOR_BACKUP), PB_PHASE(PREPARING), LIMIT_PREPARE, if_writers, note_prepare, NULL, after_prepare, false},
     WRITER_STATUS(PB_PHASE(PREPARING)),
     END,

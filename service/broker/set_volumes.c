@@ -18,15 +18,13 @@ static size_t providers_or_one(const struct set *set)
 /* Each volume with each provider: the first that supports it is taken. */
 size_t count_support(void *subject)
 {
-    struct set *set = subject;
-    set->asked_from = set->asked;
-    set->asked = set->volumes_count;
-    return (set->asked - set->asked_from) * providers_or_one(set);
+    const struct set *set = subject;
+    return (set->volumes_count - set->asked) * providers_or_one(set);
 }
 
 static struct set_volume *asked_volume(const struct set *set, size_t index)
 {
-    return &set->volumes[set->asked_from + index / providers_or_one(set)];
+    return &set->volumes[set->asked + index / providers_or_one(set)];
 }
 
 void fill_support(void *subject, size_t index, ProtobufCMessage *parameters)
@@ -63,24 +61,13 @@ void set_drop_volume(struct set *set, size_t index)
     set->asked -= index < set->asked;
 }
 
-static bool is_asked_about(const struct set *set, const struct job *job)
-{
-    for (size_t i = set->asked; i < set->volumes_count; i++) {
-        for (size_t j = 0; j < job->volumes_count; j++) {
-            if (text_equal(set->volumes[i].guid_path, job->volumes[j].guid_path))
-                return false;
-        }
-    }
-    return true;
-}
-
 /* False: nobody is left. */
 static bool check_members(struct set *set)
 {
     PB(Status) *failure = NULL;
     LIST_EACH(struct job, job, &set->members, link)
     {
-        PB(Status) *refusal = is_asked_about(set, job) ? job_check_support(job) : NULL;
+        PB(Status) *refusal = job_check_support(job);
         if (refusal == NULL)
             continue;
         failure = refusal;
@@ -105,10 +92,11 @@ bool on_support_known(void *subject)
     struct set *set = subject;
     if (!check_members(set))
         return false;
-    for (size_t i = set->asked; i-- > set->asked_from;) {
+    for (size_t i = set->volumes_count; i-- > set->asked;) {
         if (!set->volumes[i].supported)
             set_drop_volume(set, i);
     }
+    set->asked = set->volumes_count;
     return true;
 }
 
@@ -116,16 +104,14 @@ bool on_support_known(void *subject)
 
 size_t count_additions(void *subject)
 {
-    struct set *set = subject;
-    set->added_from = set->added;
-    set->added = set->asked;
-    return set->added - set->added_from;
+    const struct set *set = subject;
+    return set->asked - set->added;
 }
 
 void fill_addition(void *subject, size_t index, ProtobufCMessage *parameters)
 {
     const struct set *set = subject;
-    const struct set_volume *volume = &set->volumes[set->added_from + index];
+    const struct set_volume *volume = &set->volumes[set->added + index];
     PB(AddToSnapshotSet) *add = (PB(AddToSnapshotSet) *)parameters;
     add->volume = volume->guid_path;
     add->provider_id = volume->provider_id;
@@ -134,19 +120,23 @@ void fill_addition(void *subject, size_t index, ProtobufCMessage *parameters)
 bool on_added(void *subject, size_t index, const PB(CallReply) * reply)
 {
     struct set *set = subject;
-    struct set_volume *volume = &set->volumes[set->added_from + index];
+    struct set_volume *volume = &set->volumes[set->added + index];
     const char *id =
         reply->out_case == PB_OUT(ADD_TO_SNAPSHOT_SET) ? reply->add_to_snapshot_set->snapshot_id : "";
     volume->snapshot_id = arena_strdup(&set->arena, id);
     return volume->snapshot_id != NULL || set_no_memory(set);
 }
 
+bool on_all_added(void *subject)
+{
+    struct set *set = subject;
+    set->added = set->asked;
+    return true;
+}
+
 const struct step *set_next_step(void *subject, const struct step *step)
 {
     const struct set *set = subject;
-    if (set->asked == set->volumes_count)
-        return NULL;
-    if (step->method == PB_METHOD(IS_VOLUME_SUPPORTED))
-        return step;
-    return step->method == PB_METHOD(ADD_TO_SNAPSHOT_SET) ? step - 1 : NULL;
+    bool has_more = step->method == PB_METHOD(ADD_TO_SNAPSHOT_SET) && set->asked < set->volumes_count;
+    return has_more ? step - 1 : NULL;
 }

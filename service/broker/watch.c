@@ -14,7 +14,7 @@ enum {
     HOLDER_CHARS = 65
 };
 
-/* What a summary tells. Compared as bytes, so it is always cleared first. */
+/* What a summary tells. */
 struct summary {
     uint32_t connections;
     uint32_t queue_length;
@@ -33,6 +33,14 @@ struct watcher {
     bool needs_state;
     struct summary told;
 };
+
+static bool summaries_equal(const struct summary *one, const struct summary *other)
+{
+    return one->connections == other->connections && one->queue_length == other->queue_length &&
+           one->leases == other->leases && one->requesters == other->requesters &&
+           one->gate_phase == other->gate_phase && one->waiting_for == other->waiting_for &&
+           strcmp(one->gate_holder, other->gate_holder) == 0;
+}
 
 static void watcher_free(struct watcher *watcher)
 {
@@ -154,7 +162,7 @@ static void tell_changes(struct watcher *watcher, const PB(ServiceStatus) * stat
         if (lease->is_changed && lease->info != NULL)
             tell_lease(watcher, lease, false);
     }
-    if (memcmp(summary, &watcher->told, sizeof *summary) == 0)
+    if (summaries_equal(summary, &watcher->told))
         return;
     PB(WatchEvent) event = SHADOWPIPE__V1__WATCH_EVENT__INIT;
     PB(ServiceStatus) copy = *status;
