@@ -1,8 +1,8 @@
 /* The documents of a session: those that VSS wrote and the service may read, and those that came from it.
  *
- * Kept in UTF-8 until there is another object, so that they outlive the one that they are of: the Backup Components Document as the last SaveAsXML gave it,
- * and the metadata of each writer that was asked for with its document. Reading takes one chunk at a time.
- * Runs on the worker thread. */
+ * Kept in UTF-8 until there is another object, so that they outlive the one that they are of: the Backup
+ * Components Document as the last SaveAsXML gave it, and the metadata of each writer that was asked for with
+ * its document. Reading takes one chunk at a time. Runs on the worker thread. */
 #ifndef SHADOWPIPE_REQUESTER_DOCUMENTS_H
 #define SHADOWPIPE_REQUESTER_DOCUMENTS_H
 

@@ -335,7 +335,8 @@ static void test_refused(void **state)
     world_rule(world, PB_METHOD(ADD_TO_SNAPSHOT_SET), 2, ACT_FAIL, 0x80042317u);
     world->holds_requesters = false;
     world_advance(world, 0);
-    assert_string_equal(client_status(two, second)->hresult_name, "VSS_E_MAXIMUM_NUMBER_OF_SNAPSHOTS_REACHED");
+    assert_string_equal(client_status(two, second)->hresult_name,
+                        "VSS_E_MAXIMUM_NUMBER_OF_SNAPSHOTS_REACHED");
     assert_string_equal(client_status(two, second)->volume, "D:\\");
     assert_int_equal(sets_made(world), 1);
     assert_int_equal(world->requesters_count, 2);
