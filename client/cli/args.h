@@ -41,7 +41,10 @@ enum command_id {
     COMMAND_BREAK,
     COMMAND_IMPORT,
     COMMAND_REVERT,
-    COMMAND_RESTORE
+    COMMAND_RESTORE,
+    COMMAND_LEASES,
+    COMMAND_RENEW,
+    COMMAND_FINISH
 };
 
 struct arguments {
@@ -95,6 +98,14 @@ struct arguments {
     /* snapshot, attach */
     const char *hold;
     uint32_t hold_ms;
+    bool detach;         /* snapshot */
+    uint32_t ttl_ms;     /* snapshot, renew; 0 = as the service has it */
+    const char *job_key; /* snapshot, run */
+    /* renew, finish; leases */
+    const char *lease_id;
+    const char *token;
+    bool failed;
+    bool all;
     /* restore */
     struct string_list metadata;
     struct string_list accepted;

@@ -105,9 +105,23 @@ bool check_job(const struct arguments *arguments, struct text *problem)
         return refuse(problem, "\"run\" needs a program behind --, as in: shadowpipe run -v C: -- CMD.");
     if (!check_targets(&arguments->as, false, problem) || !check_targets(&arguments->mounts, true, problem))
         return false;
+    if (arguments->ttl_ms && !arguments->detach)
+        return refuse(problem, "--ttl is for --detach: else the lease ends with this command.");
+    if (arguments->detach && (arguments->hold || arguments->as.count + arguments->mounts.count > 0))
+        return refuse(problem,
+                      "--detach does not go with --hold, --as and --mount, which end with the command.");
     if (arguments->command == COMMAND_ATTACH)
         return arguments->snapshot || refuse(problem, "\"attach\" needs a snapshot: --snapshot ID.");
     return arguments->attach || check_request(arguments, problem);
+}
+
+bool check_lease(const struct arguments *arguments, struct text *problem)
+{
+    if (arguments->lease_id && arguments->token)
+        return true;
+    text_format(problem, "\"%s\" needs --lease ID and --token TOKEN, as \"snapshot --detach\" printed them.",
+                args_command_name(arguments->command));
+    return false;
 }
 
 /* ---- snapshots that exist ---- */

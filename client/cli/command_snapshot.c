@@ -87,6 +87,49 @@ static enum outcome hold_and_finish(struct session *session, const PB(SnapshotRe
     return outcome == OUTCOME_DONE && reply->n_uncovered > 0 ? OUTCOME_PARTIAL : outcome;
 }
 
+static enum outcome tell_lease(struct session *session, PB(SnapshotReply) * reply)
+{
+    struct text text = {0};
+    display_snapshot(&text, reply);
+    text_format(&text, "  Lease: %s\n  Token: %s\n  It lives until ", reply->lease_id, reply->token);
+    display_time(&text, reply->expires_ms);
+    text_add(&text, ".\n");
+    enum outcome outcome = session_answer_message(session, &text, &reply->base);
+    text_free(&text);
+    return outcome;
+}
+
+static bool save(struct session *session, const PB(SnapshotReply) * reply, struct sp_error **error)
+{
+    struct mapping mapping;
+    if (!artifacts_save_documents(session, reply, error) ||
+        !mapping_make(&mapping, reply, session->arguments, error))
+        return false;
+    bool saved = artifacts_write_manifest(session, &mapping.places, error);
+    return mapping_undo(&mapping) && saved;
+}
+
+/* Its lease is for others: once renewed, it outlives this connection. */
+static enum outcome detach(struct session *session, PB(SnapshotReply) * reply)
+{
+    struct sp_error *error = NULL;
+    enum outcome outcome;
+    if (!save(session, reply, &error))
+        return session_fail(session, error);
+    struct message *renewed = job_renew(session, reply->lease_id, reply->token, 0, &outcome);
+    if (!renewed)
+        return outcome;
+    if (renewed->envelope->lease_reply->lease)
+        reply->expires_ms = renewed->envelope->lease_reply->lease->expires_ms;
+    message_free(renewed);
+    outcome = tell_lease(session, reply);
+    if (outcome != OUTCOME_DONE) { /* nobody knows of it */
+        message_free(job_finish(session, reply, false, &error));
+        sp_error_free(error);
+    }
+    return outcome == OUTCOME_DONE && reply->n_uncovered > 0 ? OUTCOME_PARTIAL : outcome;
+}
+
 static enum outcome hold_snapshot(struct session *session, const char *attach)
 {
     struct sp_error *error = NULL;
@@ -97,7 +140,8 @@ static enum outcome hold_snapshot(struct session *session, const char *attach)
     struct message *reply = attach ? job_attach(session, attach, &outcome) : job_create(session, &outcome);
     if (!reply)
         return outcome;
-    outcome = hold_and_finish(session, reply->envelope->snapshot_reply);
+    outcome = session->arguments->detach ? detach(session, reply->envelope->snapshot_reply)
+                                         : hold_and_finish(session, reply->envelope->snapshot_reply);
     message_free(reply);
     return outcome;
 }

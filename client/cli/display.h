@@ -21,6 +21,9 @@ void display_error(struct text *text, const struct sp_error *error);
 void display_snapshot(struct text *text, const PB(SnapshotReply) * reply);
 /* Of a dry run: what the snapshot would be, and the room for it. */
 void display_check(struct text *text, const PB(SnapshotReply) * reply);
+void display_leases(struct text *text, const PB(LeasesReply) * reply);
+/* Of a backup that was ended: one line. */
+void display_finish(struct text *text, const PB(FinishReply) * reply);
 void display_stored(struct text *text, const PB(SnapshotsReply) * reply);
 void display_imported(struct text *text, const PB(ImportSetReply) * reply);
 void display_deleted(struct text *text, const PB(DeleteReply) * reply, bool dry_run);

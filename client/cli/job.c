@@ -56,6 +56,19 @@ struct message *job_check(struct session *session, enum outcome *outcome)
     return create(session, true, outcome);
 }
 
+struct message *job_renew(struct session *session, const char *lease_id, const char *token, uint32_t ttl_ms,
+                          enum outcome *outcome)
+{
+    PB(RenewLease) renew = SHADOWPIPE__V1__RENEW_LEASE__INIT;
+    PB(Envelope) request = SHADOWPIPE__V1__ENVELOPE__INIT;
+    renew.lease_id = (char *)lease_id;
+    renew.token = (char *)token;
+    renew.ttl_ms = ttl_ms;
+    request.body_case = PB_BODY(RENEW_LEASE);
+    request.renew_lease = &renew;
+    return session_call(session, &request, PB_BODY(LEASE_REPLY), outcome);
+}
+
 static void tell_finish(const PB(FinishReply) * finish)
 {
     struct text text = {0};

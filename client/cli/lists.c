@@ -223,3 +223,51 @@ void display_providers(struct text *text, const PB(ProvidersReply) * reply)
         text_format(text, "%s\n", provider->provider_id);
     }
 }
+
+/* ---- leases ---- */
+
+static void add_lease(struct text *text, const PB(LeaseInfo) * lease)
+{
+    text_format(text, "%s\n  ", lease->lease_id);
+    if (lease->n_volumes)
+        add_names(text, lease->volumes, lease->n_volumes);
+    else
+        text_add_char(text, '-');
+    text_format(text, " for %s", or_dash(lease->client_name));
+    if (*lease->purpose)
+        text_format(text, " (\"%s\")", lease->purpose);
+    text_add(text, ", since ");
+    display_time(text, lease->created_ms);
+    text_add(text, lease->mode == PB_VALUE(LEASE_MODE, LEASE_MODE_DETACHED)
+                       ? ",\n  detached until "
+                       : ",\n  until its connection ends");
+    if (lease->mode == PB_VALUE(LEASE_MODE, LEASE_MODE_DETACHED))
+        display_time(text, lease->expires_ms);
+    text_add(text, lease->persistent ? "; the snapshot stays\n" : "\n");
+}
+
+void display_leases(struct text *text, const PB(LeasesReply) * reply)
+{
+    for (size_t i = 0; i < reply->n_leases; i++)
+        add_lease(text, reply->leases[i]);
+    if (reply->n_leases == 0)
+        text_add(text, "There are no leases.\n");
+}
+
+void display_finish(struct text *text, const PB(FinishReply) * reply)
+{
+    switch (reply->completion) {
+    case PB_VALUE(COMPLETION, COMPLETION_COMPLETED):
+        text_add(text, "The backup is complete, and the writers know it.\n");
+        break;
+    case PB_VALUE(COMPLETION, COMPLETION_ABORTED):
+        text_add(text, "The backup is aborted.\n");
+        break;
+    case PB_VALUE(COMPLETION, COMPLETION_PENDING):
+        text_add(text, "The lease has ended; others still read, and the backup is completed after them.\n");
+        break;
+    default:
+        text_add(text, "The lease has ended.\n");
+        break;
+    }
+}

@@ -104,6 +104,9 @@ static const struct {
     {COMMAND_IMPORT, command_import, NULL},
     {COMMAND_REVERT, command_revert, NULL},
     {COMMAND_RESTORE, NULL, command_restore},
+    {COMMAND_LEASES, command_leases, NULL},
+    {COMMAND_RENEW, command_renew, NULL},
+    {COMMAND_FINISH, command_finish, NULL},
     /* clang-format on */
 };
 

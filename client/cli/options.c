@@ -167,6 +167,15 @@ const struct option options[] = {
     TEXT("restore-name", 0, ON(RESTORE), restore_name, "NAME",
          "restore the one component under another name"),
     FLAG("more", 0, ON(RESTORE), more, "more restores follow: databases stay ready for them"),
+    FLAG("detach", 0, ON(SNAPSHOT), detach,
+         "do not hold it: print its lease and token, which live on until --ttl is over, and end"),
+    TIME("ttl", ON(SNAPSHOT) | ON(RENEW), ttl_ms, "the lease ends so long after it was last renewed"),
+    TEXT("job-key", 0, ON_JOBS, job_key, "KEY",
+         "the same command with the same KEY gets the same snapshot, as long as its lease lives"),
+    TEXT("lease", 0, ON(RENEW) | ON(FINISH), lease_id, "ID", "the lease"),
+    TEXT("token", 0, ON(RENEW) | ON(FINISH), token, "TOKEN", "its token"),
+    FLAG("failed", 0, ON(FINISH), failed, "what was backed up is of no use"),
+    FLAG("all", 0, ON(LEASES), all, "also those of others"),
     CODES("ok-codes", ON_PROGRAM, ok_codes, ok, "exit codes of CMD that mean success (0; with robocopy 0-7)"),
     CODES("warn-codes", ON_PROGRAM, warn_codes, warn, "exit codes of CMD that mean success with a warning"),
     FLAG("prometheus", 0, ON(STATUS), prometheus, "print Prometheus metrics"),
@@ -227,8 +236,19 @@ const struct command commands[] = {
      "shadowpipe snapshot -v VOLUME ... [--hold TIME]",
      "Takes one snapshot of all the volumes at the same moment, prints where to read it, and holds it until\n"
      "Enter, Ctrl-C, or the end of standard input; with --hold for that time or until "
-     "Ctrl-C.\n" COMPONENT_HELP,
+     "Ctrl-C. With --detach it is for other programs, which `renew` and `finish` its lease.\n" COMPONENT_HELP,
      false, check_job},
+    {COMMAND_LEASES, "leases", "the leases by which snapshots are read", "shadowpipe leases [--all]", "",
+     false, NULL},
+    {COMMAND_RENEW, "renew", "keep a detached lease",
+     "shadowpipe renew --lease ID --token TOKEN [--ttl TIME]",
+     "It lives for TIME from now, else as long as it was given before.\n", false, check_lease},
+    {COMMAND_FINISH, "finish", "end the backup of a detached lease",
+     "shadowpipe finish --lease ID --token TOKEN [--failed]",
+     "The writers are told that the backup is complete; with --failed, where they would truncate their logs, "
+     "that "
+     "it\nwas aborted. The snapshot goes, unless it is persistent or read by others.\n",
+     false, check_lease},
     {COMMAND_RUN, "run", "run a program on a snapshot",
      "shadowpipe run -v VOLUME ... [--as VOLUME=X:] -- CMD ...",
      "Takes one snapshot of all the volumes, runs CMD, and finishes the backup by CMD's exit code.\n"

@@ -66,7 +66,8 @@ const struct command *command_find(enum command_id id); /* NULL for COMMAND_NONE
 
 /* For the rows of `commands`, in args_check.c. */
 bool check_status(const struct arguments *arguments, struct text *problem);
-bool check_job(const struct arguments *arguments, struct text *problem); /* snapshot, run, check, attach */
+bool check_job(const struct arguments *arguments, struct text *problem);   /* snapshot, run, check, attach */
+bool check_lease(const struct arguments *arguments, struct text *problem); /* renew, finish */
 bool check_list(const struct arguments *arguments, struct text *problem);
 bool check_delete(const struct arguments *arguments, struct text *problem);
 bool check_expose(const struct arguments *arguments, struct text *problem);

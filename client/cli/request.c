@@ -200,6 +200,8 @@ static void fill(const struct arguments *arguments, PB(CreateSnapshot) * create)
     create->with_documents = arguments->save_documents != NULL;
     if (arguments->name)
         create->purpose = (char *)arguments->name;
+    if (arguments->job_key)
+        create->job_key = (char *)arguments->job_key;
 }
 
 PB(CreateSnapshot) *
@@ -209,6 +211,14 @@ PB(CreateSnapshot) *
     if (!create)
         return no_memory(problem);
     shadowpipe__v1__create_snapshot__init(create);
+    if (arguments->detach) {
+        create->lease = arena_alloc(arena, sizeof *create->lease);
+        if (!create->lease)
+            return no_memory(problem);
+        shadowpipe__v1__lease_options__init(create->lease);
+        create->lease->mode = PB_VALUE(LEASE_MODE, LEASE_MODE_DETACHED);
+        create->lease->ttl_ms = arguments->ttl_ms;
+    }
     fill(arguments, create);
     bool ok = make_components(arguments, arena, create, problem) && add_stamps(arguments, create, problem) &&
               make_timeouts(arguments, arena, create, problem) &&

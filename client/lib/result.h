@@ -15,6 +15,7 @@ struct result {
         struct sp_finished finished;
         struct sp_stored_snapshots stored;
         struct sp_deleted deleted;
+        struct sp_leases leases;
     } u; /* first: the ..._free functions get a pointer to it */
     struct message *reply;
     struct arena arena;
@@ -29,6 +30,9 @@ void *result_fail(struct result *result, struct sp_error **error);
 
 /* An array in the result's arena. With count 0 there is still something to point to. */
 void *result_array(struct result *result, size_t count, size_t size);
+/* Takes the message over, whose this is. NULL with *error. */
+struct sp_snapshot *result_snapshot(struct message *message, const PB(SnapshotReply) * reply,
+                                    struct sp_error **error);
 /* NULL without memory. */
 const struct sp_writer *result_writers(struct result *result, PB(WriterStatus) * *from, size_t count);
 const struct sp_document_info *result_documents(struct result *result, PB(DocumentInfo) * *from,

@@ -268,7 +268,8 @@ struct sp_snapshot_request {
     const char *const *paths;
     size_t paths_count;
     const char *purpose; /* for people; at most 256 bytes */
-    /* The same key from the same user gives the same snapshot; at most 128 bytes. */
+    /* The same request with the same key from the same user gives the same snapshot, while it is being made
+     * and as long as its lease lives; at most 128 bytes. */
     const char *job_key;
     /* Writers, each by name, class id or instance id: must be there; are left out; may fail. */
     const char *const *writers_required;
@@ -299,8 +300,12 @@ struct sp_snapshot_request {
     uint32_t complete_within_ms; /* a COPY: BackupComplete at the latest; 0 = as the service has it */
     const struct sp_phase_timeout *phase_timeouts; /* at most 32 */
     size_t phase_timeouts_count;
-    bool include_mounted;      /* also the volumes that are mounted below */
-    bool skip_unsupported;     /* leave out volumes that cannot be copied; they are then in `uncovered` */
+    bool include_mounted;  /* also the volumes that are mounted below */
+    bool skip_unsupported; /* leave out volumes that cannot be copied; they are then in `uncovered` */
+    /* The lease outlives the connection, until ttl_ms after its last renewal; 0 = as the service has it.
+     * Renew it at once: before that it ends with the connection all the same. */
+    bool detached;
+    uint32_t ttl_ms;
     uint32_t queue_timeout_ms; /* for the wait in the queue alone; 0 = only timeout_ms counts */
     bool no_share;             /* a snapshot of its own; otherwise requests for the same kind share one */
     uint32_t max_age_ms; /* accept one that exists and is up to this old; 0 = none older than the request */
@@ -415,6 +420,8 @@ struct sp_attach_request {
     const char *snapshot_id;
     const char *device;       /* with or without a trailing backslash */
     const char *purpose;      /* for people; at most 256 bytes */
+    bool detached;            /* as in sp_snapshot_request */
+    uint32_t ttl_ms;          /* the same */
     uint32_t timeout_ms;      /* 0 = the service's default */
     struct sp_cancel *cancel; /* may be NULL */
 };
@@ -431,6 +438,71 @@ SP_API struct sp_snapshot *sp_attach_snapshot(struct sp_client *client,
  * gone; the snapshot is then gone too. */
 SP_API bool sp_finish(struct sp_client *client, const char *lease_id, const char *token, bool succeeded,
                       uint32_t timeout_ms, struct sp_cancel *cancel, struct sp_error **error);
+
+/* ---- leases ---- */
+
+struct sp_lease {
+    const char *lease_id;
+    const char *set_id;
+    bool detached;
+    const char *owner_sid;
+    const char *client_name;
+    const char *purpose;
+    int64_t created_ms;
+    int64_t expires_ms; /* 0 = when the connection ends */
+    const char *const *volumes;
+    size_t volumes_count;
+    bool persistent; /* the snapshots outlive the lease */
+};
+
+struct sp_leases {
+    const struct sp_lease *leases;
+    size_t count;
+};
+
+/* The user's own, or with MANAGE those of all. Free it with sp_leases_free. */
+SP_API struct sp_leases *sp_list_leases(struct sp_client *client, bool all_owners, uint32_t timeout_ms,
+                                        struct sp_error **error);
+SP_API void sp_leases_free(struct sp_leases *leases); /* NULL is allowed */
+
+/* The snapshot of a lease, as it was given out, on any connection: for a program that was restarted. Free it
+ * with sp_snapshot_free. */
+SP_API struct sp_snapshot *sp_attach_lease(struct sp_client *client, const char *lease_id, const char *token,
+                                           uint32_t timeout_ms, struct sp_error **error);
+
+/* A detached lease lives ttl_ms from now; 0 = as long as at the last time. Neither is more than the service
+ * allows: see *expires_ms, which may be NULL. */
+SP_API bool sp_renew_lease(struct sp_client *client, const char *lease_id, const char *token, uint32_t ttl_ms,
+                           uint32_t timeout_ms, int64_t *expires_ms, struct sp_error **error);
+
+enum sp_lease_event_kind {
+    SP_LEASE_PRESENT = 1, /* the first one: how it is now */
+    SP_LEASE_RENEWED = 2,
+    SP_LEASE_EXPIRING = 3, /* a fifth of its time is left, or a minute */
+    SP_LEASE_LOST = 4,     /* the copies have vanished: what was read since is of no use */
+    SP_LEASE_SERVICE_STOPPING = 5,
+    SP_LEASE_ENDED = 6
+};
+
+struct sp_lease_event {
+    uint64_t number;      /* from 1, without gaps */
+    uint64_t lost_events; /* not sent, because this program read too slowly */
+    enum sp_lease_event_kind kind;
+    struct sp_lease lease; /* as it is then; lives until the callback returns */
+};
+
+struct sp_lease_watch {
+    const char *lease_id;
+    const char *token;
+    void (*on_event)(void *context, const struct sp_lease_event *event);
+    void *context;
+    uint32_t timeout_ms;      /* 0 = until the lease ends */
+    struct sp_cancel *cancel; /* may be NULL */
+};
+
+/* Tells what becomes of a lease. True: it has ended. False: the watching ended otherwise; see *error. */
+SP_API bool sp_watch_lease(struct sp_client *client, const struct sp_lease_watch *watch,
+                           struct sp_error **error);
 
 /* How one component went, where it differs from the whole. */
 struct sp_component_outcome {

@@ -97,6 +97,14 @@ static bool fill_timeouts(const struct sp_snapshot_request *from, struct arena *
     return made != NULL;
 }
 
+static void fill_lease(bool detached, uint32_t ttl_ms, PB(LeaseOptions) * to)
+{
+    shadowpipe__v1__lease_options__init(to);
+    to->mode =
+        detached ? PB_VALUE(LEASE_MODE, LEASE_MODE_DETACHED) : PB_VALUE(LEASE_MODE, LEASE_MODE_UNSPECIFIED);
+    to->ttl_ms = ttl_ms;
+}
+
 static bool fill_request(const struct sp_snapshot_request *from, struct arena *arena, PB(CreateSnapshot) * to,
                          struct sp_error **error)
 {
@@ -156,12 +164,15 @@ static bool convert_storage(struct result *result, const PB(SnapshotReply) * rep
     return storage != NULL;
 }
 
-static struct result *convert_snapshot(struct message *message, struct sp_error **error)
+struct sp_snapshot *result_snapshot(struct message *message, const PB(SnapshotReply) * reply,
+                                    struct sp_error **error)
 {
     struct result *result = result_create(message, error);
     if (!result)
         return NULL;
-    const PB(SnapshotReply) *reply = message->envelope->snapshot_reply;
+    static const PB(SnapshotReply) nothing = SHADOWPIPE__V1__SNAPSHOT_REPLY__INIT;
+    if (!reply)
+        reply = &nothing;
     struct sp_snapshot *snapshot = &result->u.snapshot;
     snapshot->lease_id = text_or_empty(reply->lease_id);
     snapshot->token = text_or_empty(reply->token);
@@ -182,25 +193,28 @@ static struct result *convert_snapshot(struct message *message, struct sp_error 
     if (!snapshot->writers || !snapshot->documents || !convert_volume_snapshots(result, reply) ||
         !convert_storage(result, reply))
         return result_fail(result, error);
-    return result;
+    return snapshot;
 }
 
 static struct sp_snapshot *give_snapshot(struct message *reply, struct sp_error **error)
 {
-    struct result *result = reply ? convert_snapshot(reply, error) : NULL;
-    return result ? &result->u.snapshot : NULL;
+    return reply ? result_snapshot(reply, reply->envelope->snapshot_reply, error) : NULL;
 }
 
 static struct sp_snapshot *create(struct sp_client *client, const struct sp_snapshot_request *request,
                                   bool dry_run, struct sp_error **error)
 {
     PB(CreateSnapshot) create = SHADOWPIPE__V1__CREATE_SNAPSHOT__INIT;
+    PB(LeaseOptions) lease;
     PB(Envelope) envelope = SHADOWPIPE__V1__ENVELOPE__INIT;
     struct arena arena;
     struct message *reply = NULL;
     arena_init(&arena, DECODE_LIMIT_REPLY_BYTES);
     if (fill_request(request, &arena, &create, error)) {
         create.dry_run = dry_run;
+        fill_lease(request->detached, request->ttl_ms, &lease);
+        if (request->detached || request->ttl_ms)
+            create.lease = &lease;
         envelope.body_case = PB_BODY(CREATE_SNAPSHOT);
         envelope.create_snapshot = &create;
         struct progress_forward forward = {request->on_progress, request->context};
@@ -230,10 +244,14 @@ struct sp_snapshot *sp_attach_snapshot(struct sp_client *client, const struct sp
                                        struct sp_error **error)
 {
     PB(AttachSnapshot) attach = SHADOWPIPE__V1__ATTACH_SNAPSHOT__INIT;
+    PB(LeaseOptions) lease;
     PB(Envelope) envelope = SHADOWPIPE__V1__ENVELOPE__INIT;
     attach.snapshot_id = (char *)text_or_empty(request->snapshot_id);
     attach.device = (char *)text_or_empty(request->device);
     attach.purpose = (char *)text_or_empty(request->purpose);
+    fill_lease(request->detached, request->ttl_ms, &lease);
+    if (request->detached || request->ttl_ms)
+        attach.lease = &lease;
     envelope.body_case = PB_BODY(ATTACH_SNAPSHOT);
     envelope.attach_snapshot = &attach;
     struct message_options options = {.timeout_ms = request->timeout_ms, .cancel = request->cancel};

@@ -236,6 +236,45 @@ static void the_status_says_who_waits(void **state)
     has("restic, process 42, for nightly\n");
 }
 
+static void leases_say_how_they_end(void **state)
+{
+    (void)state;
+    char *volumes[] = {"C:\\"};
+    PB(LeaseInfo) info = SHADOWPIPE__V1__LEASE_INFO__INIT;
+    PB(LeaseInfo) * infos[] = {&info};
+    PB(LeasesReply) reply = SHADOWPIPE__V1__LEASES_REPLY__INIT;
+    PB(FinishReply) finish = SHADOWPIPE__V1__FINISH_REPLY__INIT;
+    display_leases(&text, &reply);
+    has("There are no leases.\n");
+    info.lease_id = "lease-1";
+    info.created_ms = 1000;
+    info.client_name = "restic";
+    info.purpose = "nightly";
+    info.volumes = volumes;
+    info.n_volumes = 1;
+    reply.leases = infos;
+    reply.n_leases = 1;
+    display_leases(&text, &reply);
+    has("lease-1\n  C:\\ for restic (\"nightly\"), since 1970");
+    has(",\n  until its connection ends\n");
+    info.mode = PB_VALUE(LEASE_MODE, LEASE_MODE_DETACHED);
+    info.expires_ms = 86400000;
+    info.persistent = true;
+    display_leases(&text, &reply);
+    has("detached until 1970-01-02 00:00:00 UTC; the snapshot stays\n");
+    display_finish(&text, &finish);
+    has("The lease has ended.\n");
+    finish.completion = PB_VALUE(COMPLETION, COMPLETION_PENDING);
+    display_finish(&text, &finish);
+    has("others still read");
+    finish.completion = PB_VALUE(COMPLETION, COMPLETION_COMPLETED);
+    display_finish(&text, &finish);
+    has("The backup is complete");
+    finish.completion = PB_VALUE(COMPLETION, COMPLETION_ABORTED);
+    display_finish(&text, &finish);
+    has("The backup is aborted.\n");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -246,6 +285,7 @@ int main(void)
         cmocka_unit_test_teardown(snapshots_say_what_is_missing, forget),
         cmocka_unit_test_teardown(lists_have_columns, forget),
         cmocka_unit_test_teardown(the_status_says_who_waits, forget),
+        cmocka_unit_test_teardown(leases_say_how_they_end, forget),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -216,6 +216,30 @@ static void ids_have_one_form(void **state)
     assert_false(guid_parse("", guid));
 }
 
+static void detached_leases_are_asked_for(void **state)
+{
+    (void)state;
+    const PB(CreateSnapshot) *create = made("snapshot|-v|C:|--detach|--ttl|10m|--job-key|k");
+    assert_non_null(create->lease);
+    assert_int_equal(create->lease->mode, PB_VALUE(LEASE_MODE, LEASE_MODE_DETACHED));
+    assert_int_equal(create->lease->ttl_ms, 600000);
+    assert_string_equal(create->job_key, "k");
+    create = made("run|-v|C:|--job-key|other|--|cmd");
+    assert_null(create->lease);
+    assert_string_equal(create->job_key, "other");
+    assert_true(parse("renew|--lease|l|--token|t|--ttl|90s"));
+    assert_int_equal(arguments.command, COMMAND_RENEW);
+    assert_int_equal(arguments.ttl_ms, 90000);
+    assert_true(parse("finish|--lease|l|--token|t|--failed") && arguments.failed);
+    assert_true(parse("leases|--all") && arguments.all);
+    refuse("snapshot|-v|C:|--ttl|10m", "--ttl is for --detach");
+    refuse("snapshot|-v|C:|--detach|--hold|1s", "--detach does not go with");
+    refuse("snapshot|-v|C:|--detach|--as|X:", "--detach does not go with");
+    refuse("run|-v|C:|--detach|--|cmd", "no option --detach");
+    refuse("renew|--lease|l", "--token TOKEN");
+    refuse("finish|--token|t", "--lease ID");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -225,6 +249,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(stamps_go_to_their_component, begin, forget),
         cmocka_unit_test_setup_teardown(what_does_not_belong_together_is_named, begin, forget),
         cmocka_unit_test_setup_teardown(the_commands_for_what_exists_check_theirs, begin, forget),
+        cmocka_unit_test_setup_teardown(detached_leases_are_asked_for, begin, forget),
         cmocka_unit_test(ids_have_one_form),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
