@@ -82,7 +82,7 @@ static const struct row {
     {PB_BODY(WATCH), RIGHT_BIT_READ, NULL},
     {PB_BODY(HISTORY), RIGHT_BIT_READ, NULL},
     {PB_BODY(OPEN_SESSION), 0, for_open_session},
-    {PB_BODY(CALL), 0, NULL}, /* its session was opened under the rights of its mode */
+    {PB_BODY(CALL), 0, NULL}, /* its method decides; see rights_steps.h */
     {PB_BODY(CLOSE_SESSION), 0, NULL},
 };
 

@@ -96,7 +96,13 @@ def show_lists(lists):
     for name, (unit, samples) in lists.items():
         if unit != "ms":
             print(f"  {name:42}        {statistics.median(samples):14.0f} {unit}")
-    return judge(statistics.median(lists["list_writers_200x50"][1]), writers.GOAL_MS)
+    stalls, growth = (lists[name][1][0] for name in ("list_writers_slow_events", "list_writers_1000_memory_growth"))
+    good = judge(statistics.median(lists["list_writers_200x50"][1]), writers.GOAL_MS)
+    for what, met in (("loop held up for more than 5 ms by them: never", stalls == 0),
+                      (f"memory over {writers.KEPT_CALLS} lists: flat", growth < writers.GOAL_GROWTH_BYTES)):
+        print(f"{what}: {'met' if met else 'MISSED'}")
+        good = good and met
+    return good
 
 
 def judge(median, goal):

@@ -9,6 +9,7 @@ from harness import wire
 from harness.wine import LIMIT
 
 GOAL_MS = 300
+GOAL_GROWTH_BYTES = 1 << 20  # less than two of the lists
 WRITERS, COMPONENTS = 200, 50
 KEPT_CALLS = 1000
 

@@ -145,6 +145,8 @@ static void what_does_not_belong_together_is_named(void **state)
     refuse("check|-v|C:|--type|weekly", "write full, incremental, differential, log, copy or other");
     refuse("check|-v|C:|--type|full|--type|log", "twice");
     refuse("check|-v|C:|--attribute|imported", "transportable");
+    refuse("check|-v|C:|--attribute|hardware-assisted", "transportable"); /* VSS alone sets it */
+    refuse("check|-v|C:|--attribute|autorecover", "transportable");
     refuse("check|-v|C:|--phase-timeout|preparing", "preparing=2m");
     refuse("check|-v|C:|--phase-timeout|resting=1m", "resting=1m");
     refuse("check|-v|C:|--phase-timeout|unspecified=1m", "unspecified=1m");

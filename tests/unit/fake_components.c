@@ -165,6 +165,10 @@ static void give_components(struct fake_answer *answer, const struct fake_machin
 {
     unsigned count;
     unsigned writer = nth_writer(document, nth, &count);
+    if (writer == WRITERS) {
+        reply->hresult = 0x80042308u; /* VSS_E_OBJECT_NOT_FOUND */
+        return;
+    }
     shadowpipe__v1__get_writer_components_result__init(&answer->result);
     answer->result.instance_id = (char *)(uintptr_t)writer_instances[writer];
     answer->result.writer_id = (char *)(uintptr_t)writer_classes[writer];
