@@ -92,10 +92,11 @@ static void check_session(const struct broker *broker, const struct session *ses
     assert(session->requester == NULL || session->requester->subject == session);
     assert(!session_is_in_vss(session) || broker->gate.session == session);
     assert(session->stage != SESSION_ENDED || (session->connection != NULL && session->failure != NULL));
-    /* A session that works on nothing has nothing to work on, or waits for the gate. */
+    /* A session that works on nothing has nothing to work on, or waits for the gate or the lane. */
     assert(session->stage != SESSION_OPEN || list_is_empty(&session->steps) || session->running != NULL ||
            requester_is_busy(session->requester) || gate_session_waits(session) ||
-           session->requester->state != REQUESTER_READY);
+           !list_is_empty(&session->lane.link) || session->requester->state != REQUESTER_READY);
+    assert(!lane_is_held_by(broker, &session->lane) || session->requester != NULL);
     assert(!session->record.completed || session->record.created || session->record.prepared);
 }
 

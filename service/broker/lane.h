@@ -1,4 +1,5 @@
-/* The lane: DeleteSnapshots and ImportSnapshots, which VSS leaves to its callers to make one at a time.
+/* The lane: DeleteSnapshots, ImportSnapshots and whatever else changes snapshots that exist; VSS leaves it to
+ * its callers to make such calls one at a time.
  *
  * One holder, first come first served. A place lives in the struct of who wants the lane, and is granted
  * after the event in which it entered. */

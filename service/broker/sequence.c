@@ -29,6 +29,22 @@ bool method_is_asynchronous(PB(Call__MethodCase) method)
     }
 }
 
+bool method_changes_snapshots(PB(Call__MethodCase) method)
+{
+    switch (method) {
+    case PB_METHOD(DELETE_SNAPSHOTS):
+    case PB_METHOD(IMPORT_SNAPSHOTS):
+    case PB_METHOD(BREAK_SNAPSHOT_SET):
+    case PB_METHOD(BREAK_SNAPSHOT_SET_EX):
+    case PB_METHOD(EXPOSE_SNAPSHOT):
+    case PB_METHOD(UNEXPOSE_SNAPSHOT):
+    case PB_METHOD(REVERT_TO_SNAPSHOT):
+        return true;
+    default:
+        return false;
+    }
+}
+
 uint32_t cancel_limit_ms(const struct broker_config *config)
 {
     uint32_t grace_ms = config->cancel_grace_ms;

@@ -69,6 +69,8 @@ void sequence_stop(struct sequence *sequence);
 
 /* Its end is told by an IVssAsync, so it can be cancelled. */
 bool method_is_asynchronous(PB(Call__MethodCase) method);
+/* Of those that exist: made one at a time, see lane.h. */
+bool method_changes_snapshots(PB(Call__MethodCase) method);
 /* From IVssAsync::Cancel until an answer has to be there, the requester's own grace included. */
 uint32_t cancel_limit_ms(const struct broker_config *config);
 uint32_t limit_default_ms(const struct broker_config *config, enum limit limit);

@@ -119,6 +119,7 @@ void session_end(struct session *session, PB(Status) * failure)
             session->failure = error_no_memory();
     }
     list_remove(&session->gate_link);
+    list_remove(&session->lane.link); /* a call that has the lane runs on */
     session->stage = SESSION_DRAINING;
     steps_fail(session, failure);
     go_on(session);
@@ -192,6 +193,14 @@ void session_advance(struct session *session)
         timer_set(session->broker, &session->timer, session->broker->config.gate_idle_ms);
 }
 
+static void on_lane_granted(struct lane_place *place)
+{
+    struct session *session = LIST_ITEM(place, struct session, lane);
+    session_advance(session);
+    if (session->running == NULL)
+        lane_leave(session->broker, place); /* nobody wants it any more */
+}
+
 void session_gate_granted(struct session *session)
 {
     session_advance(session);
@@ -239,6 +248,7 @@ static void on_replied(void *subject, PB(Call__MethodCase) method, size_t index,
     struct session *session = subject;
     (void)index;
     session_note(session, method, reply);
+    lane_leave(session->broker, &session->lane);
     if (session->stage >= SESSION_DRAINING) {
         end_replied(session, method);
         return;
@@ -297,6 +307,7 @@ static void on_ended(void *subject, PB(Status) * why, bool left_open)
     session->record.has_object = false;
     list_remove(&session->gate_link);
     gate_session_leave(session);
+    lane_leave(broker, &session->lane);
     timer_stop(&session->timer);
     if (why == NULL)
         why = error_stopping(broker);
@@ -377,6 +388,7 @@ static struct session *session_new(struct connection *connection, const PB(OpenS
     session->connection = connection;
     session->owner = owner_share(connection->owner);
     list_init(&session->gate_link);
+    lane_place_init(&session->lane, on_lane_granted);
     list_init(&session->steps);
     timer_init(&session->timer, on_timer);
     arena_init(&session->arena, ARENA_BYTES);

@@ -2,14 +2,16 @@
  *
  * A session belongs to the connection that opened it. Its calls run one by one in the order in which they
  * came; step.c has them. StartSnapshotSet and PrepareForBackup first wait for the gate, which is given back
- * when no set of the session's is open any more, and taken away when it lies idle. However a session ends
- * (CloseSession, the connection, a limit of time, the service's stop), VSS gets what it is owed: AbortBackup
- * where a set is open or PrepareForBackup was reached, BackupComplete for a COPY that exists, Release
- * always. One that ended by itself stays, without a process, to tell why, until its client lets go. */
+ * when no set of the session's is open any more, and taken away when it lies idle. Calls that change
+ * snapshots take turns with everybody's in the lane. However a session ends (CloseSession, the connection, a
+ * limit of time, the service's stop), VSS gets what it is owed: AbortBackup where a set is open or
+ * PrepareForBackup was reached, BackupComplete for a COPY that exists, Release always. One that ended by
+ * itself stays, without a process, to tell why, until its client lets go. */
 #ifndef SHADOWPIPE_BROKER_SESSION_H
 #define SHADOWPIPE_BROKER_SESSION_H
 
 #include "service/broker/document.h"
+#include "service/broker/lane.h"
 #include "service/broker/lease.h"
 #include "service/broker/requester.h"
 
@@ -57,6 +59,7 @@ struct session {
     struct list steps;            /* requests, in order; the first may be running */
     struct session_step *running; /* NULL: none, or its client has its answer already */
     uint64_t gate_ms;             /* when it came to the gate */
+    struct lane_place lane;       /* for a call that changes snapshots */
     struct timer timer;           /* idle at the gate; or the end of a wait while ending */
     struct arena arena;
     PB(Status) * failure; /* why it ended by itself */

@@ -95,8 +95,10 @@ static void on_stop(struct request *request, enum request_stop_reason reason)
         session_let_go(session);
         return;
     }
-    if (was_first)
-        list_remove(&session->gate_link); /* what comes next may not need it */
+    if (was_first) { /* what comes next may not need them */
+        list_remove(&session->gate_link);
+        list_remove(&session->lane.link);
+    }
     session_advance(session);
 }
 
@@ -259,6 +261,10 @@ static void run_call(struct session_step *step)
         gate_session_wait(session);
         return;
     }
+    if (method_changes_snapshots(method) && !lane_is_held_by(session->broker, &session->lane)) {
+        lane_enter(session->broker, &session->lane);
+        return;
+    }
     if (!begin_document(step))
         return;
     session->running = step;
@@ -291,7 +297,7 @@ void steps_run(struct session *session)
         } else {
             run_call(step);
         }
-        if (gate_session_waits(session))
+        if (gate_session_waits(session) || !list_is_empty(&session->lane.link))
             return;
     }
 }

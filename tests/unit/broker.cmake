@@ -13,6 +13,7 @@ foreach(name IN ITEMS
     broker_jobs
     broker_leases
     broker_lease_watch
+    broker_lane
     broker_lists
     broker_persistent
     broker_queue
