@@ -411,7 +411,11 @@ bool restore_end(struct restore *restore, enum file_status status, struct sp_err
     restore->is_told = false;
     restore->steps.owed = true;
     terminal_note("the writers take over what was restored.");
-    return set_status(restore, status, error) && STEPS_PLAIN(&restore->steps, POST_RESTORE, error) &&
-           (status == FILES_NONE || read_again(restore, true, error)) &&
+    struct sp_error *further = NULL;
+    bool ok = set_status(restore, status, error);
+    /* Whatever became of that: who went offline has to hear the end. */
+    ok = STEPS_PLAIN(&restore->steps, POST_RESTORE, ok ? error : &further) && ok;
+    sp_error_free(further);
+    return ok && (status == FILES_NONE || read_again(restore, true, error)) &&
            check_writers(restore, "PostRestore", error);
 }

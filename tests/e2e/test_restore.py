@@ -193,6 +193,10 @@ def test_the_end_fails(run, backup, ledger, machine):
     machine.scenario(world({"fail_at": "post_restore"}))
     done = restore(run, backup)
     assert done.returncode == 124 and "FAILED_AT_POST_RESTORE" in done.stderr, done.stderr
+    machine.scenario({**world(), "method:SetFileRestoreStatus": {"result": "0x80042311"}})
+    done = restore(run, backup)
+    assert done.returncode == 124 and "VSS_E_INVALID_XML_DOCUMENT" in done.stderr, done.stderr
+    assert restore_events(machine)[-1] == "PostRestore", "who went offline hears the end all the same"
 
 
 def test_the_program_fails(run, backup, ledger, machine):
