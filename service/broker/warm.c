@@ -4,6 +4,7 @@
 #include "service/broker/state.h"
 
 enum {
+    NEXT_MS = 2000, /* whoever took the last one needs the machine first */
     RETRY_MS = 60 * 1000
 };
 
@@ -49,7 +50,7 @@ struct requester *warm_take(struct broker *broker)
     if (requester == NULL || requester->state == REQUESTER_LEAVING)
         return NULL;
     broker->warm = NULL;
-    timer_set(broker, &broker->warm_timer, 0);
+    timer_set(broker, &broker->warm_timer, NEXT_MS);
     return requester;
 }
 

@@ -40,7 +40,9 @@ static void test_taken(void **state)
     assert_int_equal(requester_calls(world, 1, PB_METHOD(DO_SNAPSHOT_SET)), 1);
     assert_int_equal(count_requesters(world), 1);
     world->holds_requesters = false;
-    world_advance(world, 0);
+    world_advance(world, 1999);
+    assert_int_equal(world->requesters_count, 1);
+    world_advance(world, 1);
     assert_int_equal(world->requesters_count, 2);
     assert_int_equal(world_alive(world), 2);
     client_finish(world, peer, client_snapshot_reply(peer, id), good);
