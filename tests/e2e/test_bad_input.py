@@ -25,9 +25,8 @@ BAD = {
                                       "writers_excluded": ["WMI Writer"]}, "INVALID_ARGUMENT", "excluded"),
     "writers without writers": ({"volumes": ["S:"], "context": 2, "writers_required": ["WMI Writer"]},
                                 "INVALID_ARGUMENT", "writers"),
-    # What this version does not carry out is refused, never overlooked.
-    "persistent": ({"volumes": ["S:"], "context": 4}, "UNIMPLEMENTED", "context"),
-    "maximum age": ({"volumes": ["S:"], "max_age_ms": 1}, "UNIMPLEMENTED", "max_age_ms"),
+    "keep what goes by itself": ({"volumes": ["S:"], "keep_ms": 1000}, "INVALID_ARGUMENT", "keep_ms"),
+    "hold point without a place": ({"volumes": ["S:"], "hold_points": [{}]}, "INVALID_ARGUMENT", "hold_points"),
 }
 
 
