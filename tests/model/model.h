@@ -195,6 +195,7 @@ struct stored_value {
     uint8_t *bytes;
     size_t size;
     bool created;
+    bool is_unheard; /* done when the service crashed: nobody can know whether somebody was given the set */
 };
 
 struct model {

@@ -118,6 +118,7 @@ void store_crashes(struct model *model)
     struct stored_value *operation;
     while ((operation = take_operation(model)) != NULL) {
         is_done = is_done && model_chance(model, 50);
+        operation->is_unheard = true;
         if (is_done)
             apply(model, operation);
         else
@@ -182,8 +183,11 @@ bool copies_are_owed(struct model *model)
 {
     for (size_t i = 0; i < model->processes_count; i++) {
         const struct object *object = &model->processes[i]->object;
+        const struct stored_value *record = record_of(model, model->processes[i]);
+        bool may_be_given = record != NULL && record->is_unheard && record->created;
+        bool is_ungiven = object->handed_out == 0 && !may_be_given;
         bool is_due = object->delete_ms != 0 && object->delete_ms <= model->told_wall_ms;
-        if (object->copies != 0 && object->open_leases == 0 && (object->handed_out == 0 || is_due))
+        if (object->copies != 0 && object->open_leases == 0 && (is_ungiven || is_due))
             return true;
     }
     return false;
