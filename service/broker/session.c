@@ -398,6 +398,7 @@ static struct session *session_new(struct connection *connection, const PB(OpenS
     list_append(&broker->sessions, &session->link);
     list_append(&connection->sessions, &session->connection_link);
     session->client_name = arena_strdup(&session->arena, connection->client_name);
+    session->caller = connection->caller;
     session->purpose = arena_strdup(&session->arena, open->purpose);
     session->opened_ms = broker->now_ms;
     session->requester = session->client_name != NULL && session->purpose != NULL

@@ -65,6 +65,7 @@ struct session {
     PB(Status) * failure; /* why it ended by itself */
     char document_id[GUID_CHARS];
     char *client_name;
+    struct caller caller; /* whose its persistent snapshots are */
     char *purpose;
     uint64_t opened_ms;
     uint32_t told_position; /* in the last Progress */

@@ -2,10 +2,14 @@
 #include <string.h>
 
 #include "service/broker/gate.h"
+#include "service/broker/log.h"
 #include "service/broker/message.h"
+#include "service/broker/record.h"
+#include "service/broker/rights.h"
 #include "service/broker/sequence.h"
 #include "service/broker/session.h"
 #include "service/broker/state.h"
+#include "service/broker/writers.h"
 
 enum {
     TYPE_COPY = 5,            /* VSS_BT_COPY */
@@ -58,6 +62,70 @@ static void note_start(struct session *session, const PB(CallReply) * reply, boo
         keep_id(record->set_id, reply->start_snapshot_set->set_id);
 }
 
+static PB(Context) context_kind(uint32_t context)
+{
+    static const struct {
+        uint32_t bits;
+        PB(Context) kind;
+    } kinds[] = {
+        {0x19, PB_VALUE(CONTEXT, CONTEXT_NAS_ROLLBACK)},
+        {0x09, PB_VALUE(CONTEXT, CONTEXT_APP_ROLLBACK)},
+        {0x1D, PB_VALUE(CONTEXT, CONTEXT_CLIENT_ACCESSIBLE)},
+        {0x0D, PB_VALUE(CONTEXT, CONTEXT_CLIENT_ACCESSIBLE_WRITERS)},
+    };
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+        if ((context & 0x1F) == kinds[i].bits)
+            return kinds[i].kind;
+    }
+    return PB_VALUE(CONTEXT, CONTEXT_UNSPECIFIED);
+}
+
+static bool list_snapshots(struct session *session, PB(StoredSet) * stored)
+{
+    struct arena *arena = &session->broker->arena;
+    struct session_record *record = &session->record;
+    stored->snapshots = arena_alloc(arena, record->snapshots_count * sizeof(*stored->snapshots));
+    for (size_t i = 0; i < record->snapshots_count && stored->snapshots != NULL; i++) {
+        PB(Snapshot) *snapshot = MESSAGE_NEW(arena, snapshot);
+        if (snapshot == NULL)
+            return false;
+        snapshot->snapshot_id = record->snapshots[i];
+        snapshot->set_id = record->set_id;
+        stored->snapshots[stored->n_snapshots++] = snapshot;
+    }
+    return stored->snapshots != NULL;
+}
+
+/* Snapshots that outlive the session are its owner's ever after. The client drives VSS itself, so nobody
+ * waits for the store here: a crash right now leaves snapshots that look like another program's. */
+static void keep_record(struct session *session)
+{
+    struct broker *broker = session->broker;
+    struct session_record *record = &session->record;
+    bool stays_here = (record->context & ATTRIBUTE_NO_AUTO_RELEASE) != 0 &&
+                      (record->context & ATTRIBUTE_TRANSPORTABLE) == 0;
+    if (!stays_here || record->snapshots_count == 0 || !text_is_guid(record->set_id) ||
+        record_find_set(broker, record->set_id) != NULL)
+        return;
+    PB(StoredSet) stored = SHADOWPIPE__V1__STORED_SET__INIT;
+    stored.set_id = record->set_id;
+    stored.created = true;
+    stored.context = context_kind(record->context);
+    stored.owner_sid = session->caller.sid;
+    stored.service_sid = session->caller.service_sid;
+    stored.process_name = session->caller.process_name;
+    stored.client_name = session->client_name;
+    stored.purpose = session->purpose;
+    stored.created_ms = broker->unix_ms;
+    struct record *kept = list_snapshots(session, &stored) ? record_create(broker, &stored) : NULL;
+    if (kept != NULL)
+        kept->is_given = true;
+    if (kept == NULL || !record_put(kept))
+        broker_log(broker, BROKER_LOG_ERROR,
+                   "there is no memory for the record of snapshot set %s, which %s made", record->set_id,
+                   session->client_name);
+}
+
 void session_note(struct session *session, PB(Call__MethodCase) method, const PB(CallReply) * reply)
 {
     struct session_record *record = &session->record;
@@ -89,6 +157,8 @@ void session_note(struct session *session, PB(Call__MethodCase) method, const PB
     case PB_METHOD(DO_SNAPSHOT_SET):
         record->creation_ended |= was_called && reply->async_hresult != ASYNC_PENDING;
         record->created |= is_good;
+        if (is_good)
+            keep_record(session);
         break;
     case PB_METHOD(BACKUP_COMPLETE):
         record->completed |= is_good;

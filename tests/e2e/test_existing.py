@@ -55,8 +55,9 @@ def test_what_there_is(client, new_client, volumes, machine, pb, keeper):
     other = new_client("other")
     reply = other.call(pb.ListSnapshots())
     assert [r.snapshot.snapshot_id for r in reply.snapshots] == [stays, held.volumes[0].snapshot_id]
-    foreign, ours = reply.snapshots
-    assert foreign.snapshot.volume_names[:] == ["S:\\"] and not foreign.purpose
+    kept, ours = reply.snapshots
+    assert kept.snapshot.volume_names[:] == ["S:\\"] and not kept.purpose
+    assert kept.origin == pb.ORIGIN_OURS, "what a session made stays its owner's"
     assert (ours.origin, ours.purpose, ours.lease_id) == (pb.ORIGIN_OURS, "nightly", held.lease_id)
     assert ours.snapshot.device_root == held.volumes[0].device_root
     assert ids(other, pb, volume="T:") == [held.volumes[0].snapshot_id]

@@ -175,6 +175,52 @@ static void test_whole_backup(void **state)
     world_end(world);
 }
 
+static void set_context(struct world *world, struct peer *client, const char *session, uint32_t context)
+{
+    PB(SetContext) in = SHADOWPIPE__V1__SET_CONTEXT__INIT;
+    in.context = context;
+    uint32_t id = send_call(world, client, session, PB_METHOD(SET_CONTEXT), &in);
+    world_run(world);
+    assert_int_equal(replied(client, id)->hresult, 0);
+}
+
+/* Snapshots that outlive the session are its owner's, also after a restart of the service. */
+static void test_persistent_set_has_a_record(void **state)
+{
+    (void)state;
+    static const char set_id[] = "5e700001-0000-0000-0000-000000000000";
+    struct world *world = world_new();
+    struct peer *client = client_connect(world, "S-1-5-21-7", ALL_RIGHTS);
+    const char *session = open_backup(world, client);
+    (void)call(world, client, session, PB_METHOD(INITIALIZE_FOR_BACKUP));
+    set_context(world, client, session, 0x09);
+    set_state(world, client, session, 5);
+    (void)call(world, client, session, PB_METHOD(GATHER_WRITER_METADATA));
+    (void)call(world, client, session, PB_METHOD(START_SNAPSHOT_SET));
+    add_volume(world, client, session);
+    (void)call(world, client, session, PB_METHOD(PREPARE_FOR_BACKUP));
+    assert_null(world_stored(world, set_id));
+    assert_int_equal(call(world, client, session, PB_METHOD(DO_SNAPSHOT_SET))->async_hresult,
+                     S_ASYNC_FINISHED);
+    uint32_t id = send_close(world, client, session);
+    world_run(world);
+    (void)closed(client, id);
+    for (int restarted = 0; restarted < 2; restarted++) {
+        const PB(StoredSet) *stored = world_stored(world, set_id);
+        assert_non_null(stored);
+        assert_true(stored->created);
+        assert_int_equal(stored->context, PB_VALUE(CONTEXT, CONTEXT_APP_ROLLBACK));
+        assert_string_equal(stored->owner_sid, "S-1-5-21-7");
+        assert_int_equal(stored->n_snapshots, 1);
+        assert_non_null(record_find_snapshot(world->broker, stored->snapshots[0]->snapshot_id));
+        if (!restarted)
+            world_crash(world);
+        world_advance(world, 3600 * 1000); /* nobody takes it for one that was never given out */
+        assert_int_equal(world->copies_count, 1);
+    }
+    world_end(world);
+}
+
 /* Many at once: they run one after the other, CloseSession last. */
 static void test_pipelined(void **state)
 {
@@ -1057,6 +1103,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_whole_backup),
+        cmocka_unit_test(test_persistent_set_has_a_record),
         cmocka_unit_test(test_pipelined),
         cmocka_unit_test(test_failures_come_through),
         cmocka_unit_test(test_gate_is_shared_with_jobs),
