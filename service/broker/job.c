@@ -53,6 +53,20 @@ void job_fail(struct job *job, PB(Status) * status)
     job_free(job);
 }
 
+bool job_is_wanted(const struct job *job)
+{
+    return !job->is_leaving && job->failure == NULL;
+}
+
+bool job_wants(const struct job *job, const char *guid_path)
+{
+    for (size_t i = 0; i < job->volumes_count; i++) {
+        if (text_equal(job->volumes[i].guid_path, guid_path))
+            return true;
+    }
+    return false;
+}
+
 void job_note_failure(struct job *job, const PB(Status) * status)
 {
     if (job->failure != NULL)

@@ -72,6 +72,10 @@ bool job_waits_to_retry(const struct job *job);
 size_t jobs_waiting(const struct broker *broker);
 /* Answers and frees it. It must be in no list of a set any more, or leaves it here. */
 void job_fail(struct job *job, PB(Status) * status);
+/* It has neither left nor failed. */
+bool job_is_wanted(const struct job *job);
+/* This volume is one of its own. */
+bool job_wants(const struct job *job, const char *guid_path);
 /* Keeps the first reason; job_send_failure answers once the duties are done. */
 void job_note_failure(struct job *job, const PB(Status) * status);
 void job_send_failure(struct job *job);
@@ -95,6 +99,7 @@ uint32_t job_context(const PB(CreateSnapshot) * wish);
 /* By the bits, some of which may have come as attributes. */
 PB(Context) job_context_kind(const PB(CreateSnapshot) * wish);
 bool job_is_persistent(const PB(CreateSnapshot) * wish);
+bool job_is_copy(const PB(CreateSnapshot) * wish); /* as it is when nothing is said */
 bool job_has_writers(const PB(CreateSnapshot) * wish);
 bool job_adds_uncovered(struct job *job, const char *path, const char *reason);
 /* False: no memory. At most MAX_VOLUMES. */

@@ -8,6 +8,7 @@
 #include "service/broker/rights.h"
 #include "service/broker/selection.h"
 #include "service/broker/set.h"
+#include "service/broker/set_volumes.h"
 #include "service/broker/state.h"
 #include "service/broker/writers.h"
 
@@ -53,6 +54,12 @@ PB(Context) job_context_kind(const PB(CreateSnapshot) * wish)
             return (PB(Context))i;
     }
     return PB_VALUE(CONTEXT, CONTEXT_UNSPECIFIED);
+}
+
+bool job_is_copy(const PB(CreateSnapshot) * wish)
+{
+    return wish->backup_type == PB_VALUE(BACKUP_TYPE, BACKUP_TYPE_UNSPECIFIED) ||
+           wish->backup_type == PB_VALUE(BACKUP_TYPE, BACKUP_TYPE_COPY);
 }
 
 bool job_has_writers(const PB(CreateSnapshot) * wish)
@@ -124,8 +131,7 @@ static PB(Status) * check_writers(struct broker *broker, const PB(CreateSnapshot
 
 static PB(Status) * check_options(struct broker *broker, const PB(CreateSnapshot) * wish)
 {
-    bool is_copy = wish->backup_type == PB_VALUE(BACKUP_TYPE, BACKUP_TYPE_UNSPECIFIED) ||
-                   wish->backup_type == PB_VALUE(BACKUP_TYPE, BACKUP_TYPE_COPY);
+    bool is_copy = job_is_copy(wish);
     if (!is_copy && wish->n_components == 0 && !wish->allow_types_without_components)
         return invalid(
             broker, "COMPONENTS_NEEDED", "create_snapshot.backup_type",
@@ -379,20 +385,6 @@ PB(Status) * job_resolve(struct job *job)
 
 /* ---- support ---- */
 
-static const struct set_volume *find_in_set(const struct set *set, const char *guid_path)
-{
-    for (size_t i = 0; i < set->volumes_count; i++) {
-        if (text_equal(set->volumes[i].guid_path, guid_path))
-            return &set->volumes[i];
-    }
-    return NULL;
-}
-
-static const char *volume_title(const struct job_volume *volume)
-{
-    return volume->names_count > 0 ? volume->names[0] : volume->guid_path;
-}
-
 static PB(Status) * unsupported(struct job *job, const struct job_volume *volume, uint32_t hresult)
 {
     struct broker *broker = job->request.broker;
@@ -402,8 +394,8 @@ static PB(Status) * unsupported(struct job *job, const struct job_volume *volume
         return error_no_memory();
     status->reason = text_constant("VOLUME_NOT_SUPPORTED");
     status->phase = job->set->phase;
-    status->volume = text_constant(volume_title(volume));
-    char *message = text_format(&broker->arena, "no shadow copy can be made of %s: %s", volume_title(volume),
+    status->volume = text_constant(TITLE_OF(volume));
+    char *message = text_format(&broker->arena, "no shadow copy can be made of %s: %s", TITLE_OF(volume),
                                 status->message);
     if (message != NULL)
         status->message = message;
@@ -417,7 +409,7 @@ PB(Status) * job_check_support(struct job *job)
     bool skips = job->wish->on_unsupported == PB_VALUE(ON_UNSUPPORTED, ON_UNSUPPORTED_SKIP);
     for (size_t i = 0; i < job->volumes_count; i++) {
         const struct job_volume volume = job->volumes[i];
-        const struct set_volume *in_set = find_in_set(job->set, volume.guid_path);
+        const struct set_volume *in_set = set_find_volume(job->set, volume.guid_path);
         if (in_set != NULL && in_set->supported) {
             job->volumes[kept++] = volume;
             continue;
@@ -425,7 +417,7 @@ PB(Status) * job_check_support(struct job *job)
         failure = unsupported(job, &volume, in_set != NULL ? in_set->hresult : 0);
         if (!skips)
             return failure;
-        if (!job_adds_uncovered(job, volume_title(&volume), failure->message))
+        if (!job_adds_uncovered(job, TITLE_OF(&volume), failure->message))
             return error_no_memory();
     }
     job->volumes_count = kept;

@@ -6,17 +6,8 @@
 #include "service/broker/message.h"
 #include "service/broker/room.h"
 #include "service/broker/set_components.h"
+#include "service/broker/set_volumes.h"
 #include "service/broker/state.h"
-
-/* What the member sees of the set: its own volumes. */
-static const struct set_volume *find_volume(const struct set *set, const struct job_volume *wanted)
-{
-    for (size_t i = 0; i < set->volumes_count; i++) {
-        if (text_equal(set->volumes[i].guid_path, wanted->guid_path))
-            return &set->volumes[i];
-    }
-    return NULL;
-}
 
 static PB(Snapshot) * make_snapshot(struct arena *arena, const struct set_volume *volume)
 {
@@ -60,7 +51,7 @@ static bool add_planned_volumes(struct job *job, PB(SnapshotReply) * reply)
     struct arena *arena = &job->request.broker->arena;
     reply->volumes = arena_alloc(arena, job->volumes_count * sizeof(*reply->volumes));
     for (size_t i = 0; i < job->volumes_count && reply->volumes != NULL; i++) {
-        const struct set_volume *volume = find_volume(job->set, &job->volumes[i]);
+        const struct set_volume *volume = set_find_volume(job->set, job->volumes[i].guid_path);
         PB(Snapshot) *snapshot = volume != NULL ? MESSAGE_NEW(arena, snapshot) : NULL;
         if (snapshot == NULL)
             return false;
@@ -82,7 +73,7 @@ static bool add_volumes(struct job *job, PB(SnapshotReply) * reply)
         return false;
     for (size_t i = 0; i < job->volumes_count; i++) {
         const struct job_volume *wanted = &job->volumes[i];
-        const struct set_volume *volume = find_volume(job->set, wanted);
+        const struct set_volume *volume = set_find_volume(job->set, wanted->guid_path);
         PB(Snapshot) *snapshot = volume != NULL ? make_snapshot(arena, volume) : NULL;
         if (snapshot == NULL)
             return false;

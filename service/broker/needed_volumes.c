@@ -7,21 +7,8 @@
 #include "service/broker/message.h"
 #include "service/broker/selection.h"
 #include "service/broker/set.h"
+#include "service/broker/set_volumes.h"
 #include "service/broker/state.h"
-
-static bool is_in_set(const struct set *set, const struct volume *volume)
-{
-    for (size_t i = 0; i < set->volumes_count; i++) {
-        if (text_equal(set->volumes[i].guid_path, volume->guid_path))
-            return true;
-    }
-    return false;
-}
-
-static const char *title_of(const struct volume *volume)
-{
-    return volume->names_count > 0 ? volume->names[0] : volume->guid_path;
-}
 
 /* The volumes of the machine, with those marked that are needed and are not in the set. */
 struct needs {
@@ -48,7 +35,8 @@ static void needs_add(struct needs *needs, const PB(Component) * component)
             volumes_resolve(table, component->roots[i], NAME_OF_PATH, &reason, &message);
         if (volume == NULL)
             needs->unseen = component->roots[i];
-        else if (!is_in_set(needs->set, volume) && !needs->is_lacking[volume - table->volumes]) {
+        else if (set_find_volume(needs->set, volume->guid_path) == NULL &&
+                 !needs->is_lacking[volume - table->volumes]) {
             needs->is_lacking[volume - table->volumes] = true;
             needs->count++;
         }
@@ -63,7 +51,7 @@ static char *needs_text(const struct needs *needs)
     for (size_t i = 0; i < broker->volumes.count && text != NULL; i++) {
         if (needs->is_lacking[i])
             text = text_format(&broker->arena, "%s%s%s", text, text[0] != '\0' ? ", " : "",
-                               title_of(&broker->volumes.volumes[i]));
+                               TITLE_OF(&broker->volumes.volumes[i]));
     }
     return text;
 }
@@ -101,7 +89,7 @@ static PB(Status) * too_few(struct needs *needs)
         return error_no_memory();
     for (size_t i = 0; i < broker->volumes.count && status->volume[0] == '\0'; i++) {
         if (needs->is_lacking[i])
-            status->volume = text_constant(title_of(&broker->volumes.volumes[i]));
+            status->volume = text_constant(TITLE_OF(&broker->volumes.volumes[i]));
     }
     error_field(status, "create_snapshot.volumes");
     error_retry(status, PB_VALUE(RETRY, RETRY_AFTER_CHANGE), 0);
@@ -129,7 +117,7 @@ static PB(Status) * add_needed(struct set *set, struct job *job, const struct ne
             continue;
         if (!job_adds_volume(job, &table->volumes[i]))
             return error_no_memory();
-        job_warn(job, "volume %s joined, for the components have files there", title_of(&table->volumes[i]));
+        job_warn(job, "volume %s joined, for the components have files there", TITLE_OF(&table->volumes[i]));
     }
     return set_add_volumes(set, job) ? NULL : error_no_memory();
 }

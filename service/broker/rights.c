@@ -3,6 +3,7 @@
 #include <stddef.h>
 
 #include "service/broker/broker.h"
+#include "service/broker/job.h"
 
 typedef uint32_t rule(const PB(Envelope) * envelope);
 
@@ -23,8 +24,7 @@ static uint32_t for_create_snapshot(const PB(Envelope) * envelope)
 {
     const PB(CreateSnapshot) *wish = envelope->create_snapshot;
     uint32_t rights = RIGHT_BIT_SNAPSHOT;
-    if (wish->backup_type != PB_VALUE(BACKUP_TYPE, BACKUP_TYPE_UNSPECIFIED) &&
-        wish->backup_type != PB_VALUE(BACKUP_TYPE, BACKUP_TYPE_COPY))
+    if (!job_is_copy(wish))
         rights |= RIGHT_BIT_TRUNCATE;
     if (is_persistent(wish->context) || (wish->attributes & ATTRIBUTES_PERSISTENT) != 0 || wish->keep_ms != 0)
         rights |= RIGHT_BIT_PERSIST;

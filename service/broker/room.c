@@ -22,11 +22,6 @@ enum {
 static const uint32_t maximum_reached = 0x80042317u; /* VSS_E_MAXIMUM_NUMBER_OF_SNAPSHOTS_REACHED */
 static const char system_provider[] = "b5946137-7b9f-4925-af80-51abd60b20d5";
 
-static const char *title(const struct set_volume *volume)
-{
-    return volume->names_count > 0 ? volume->names[0] : volume->guid_path;
-}
-
 /* Other providers keep copies elsewhere and count by rules of their own. */
 static bool is_judged(const struct set_volume *volume)
 {
@@ -35,15 +30,6 @@ static bool is_judged(const struct set_volume *volume)
 }
 
 /* ---- what is told ---- */
-
-static struct set_volume *find(struct set *set, const char *guid_path)
-{
-    for (size_t i = 0; i < set->volumes_count; i++) {
-        if (text_equal(set->volumes[i].guid_path, guid_path))
-            return &set->volumes[i];
-    }
-    return NULL;
-}
 
 bool room_counted(void *subject, size_t index, const PB(CallReply) * reply)
 {
@@ -54,7 +40,7 @@ bool room_counted(void *subject, size_t index, const PB(CallReply) * reply)
         return true;
     for (size_t i = 0; i < reply->count_snapshots->n_volumes; i++) {
         const PB(SnapshotCount) *count = reply->count_snapshots->volumes[i];
-        struct set_volume *volume = find(set, count->volume_guid_path);
+        struct set_volume *volume = set_find_volume(set, count->volume_guid_path);
         if (volume == NULL)
             continue;
         volume->snapshots = count->snapshots;
@@ -94,30 +80,21 @@ static PB(Status) * too_many(struct set *set, const struct set_volume *volume)
     struct broker *broker = set->broker;
     PB(Status) *status = status_from_hresult(&broker->arena, "AddToSnapshotSet", maximum_reached);
     char *message =
-        text_format(&broker->arena, "%s has %u snapshots already, as many as VSS allows%s", title(volume),
+        text_format(&broker->arena, "%s has %u snapshots already, as many as VSS allows%s", TITLE_OF(volume),
                     (unsigned)present(set, volume), is_client_accessible(set) ? " in this context" : "");
     if (status == NULL || message == NULL)
         return error_no_memory();
-    status->volume = text_constant(title(volume));
+    status->volume = text_constant(TITLE_OF(volume));
     status->provider = text_constant(system_provider);
     status->message = message;
     return status;
-}
-
-static bool wants(const struct job *job, const struct set_volume *volume)
-{
-    for (size_t i = 0; i < job->volumes_count; i++) {
-        if (text_equal(job->volumes[i].guid_path, volume->guid_path))
-            return true;
-    }
-    return false;
 }
 
 static void warn(struct set *set, const struct set_volume *volume, const char *text)
 {
     LIST_EACH(struct job, job, &set->members, link)
     {
-        if (text != NULL && wants(job, volume))
+        if (text != NULL && job_wants(job, volume->guid_path))
             job_warn(job, "%s", text);
     }
 }
@@ -139,7 +116,7 @@ static void judge_area(struct set *set, const struct set_volume *volume, const P
              text_format(arena,
                          "the shadow storage of %s is nearly full (%llu of %llu MiB): "
                          "its oldest snapshots will go to make room",
-                         title(volume), (unsigned long long)(area->used_bytes / MIB),
+                         TITLE_OF(volume), (unsigned long long)(area->used_bytes / MIB),
                          (unsigned long long)(area->maximum_bytes / MIB)));
     const struct volume *holder = find_in_table(set->broker, area->diff_volume);
     if (holder == NULL)
@@ -150,8 +127,7 @@ static void judge_area(struct set *set, const struct set_volume *volume, const P
     if (free_mib < AREA_MIB)
         warn(set, volume,
              text_format(arena, "only %llu MiB are free for the shadow storage of %s on %s",
-                         (unsigned long long)free_mib, title(volume),
-                         holder->names_count > 0 ? holder->names[0] : holder->guid_path));
+                         (unsigned long long)free_mib, TITLE_OF(volume), TITLE_OF(holder)));
 }
 
 bool room_known(void *subject)
@@ -174,7 +150,7 @@ bool room_known(void *subject)
         }
         if (set->is_counted && limit - present(set, volume) <= SNAPSHOTS_LEFT_WARNING)
             warn(set, volume,
-                 text_format(&set->broker->arena, "%s has %u of at most %u snapshots", title(volume),
+                 text_format(&set->broker->arena, "%s has %u of at most %u snapshots", TITLE_OF(volume),
                              (unsigned)present(set, volume), (unsigned)limit));
         for (size_t j = 0; volume->areas != NULL && j < volume->areas->n_areas; j++)
             judge_area(set, volume, volume->areas->areas[j]);
@@ -194,7 +170,7 @@ bool room_report(const struct job *job, PB(SnapshotReply) * reply)
     for (size_t i = 0; i < set->volumes_count; i++) {
         const struct set_volume *volume = &set->volumes[i];
         bool is_known = set->is_counted || volume->areas != NULL;
-        if (!is_judged(volume) || !is_known || !wants(job, volume))
+        if (!is_judged(volume) || !is_known || !job_wants(job, volume->guid_path))
             continue;
         PB(VolumeStorage) *storage = MESSAGE_NEW(arena, volume_storage);
         if (storage == NULL)

@@ -79,7 +79,7 @@ PB(SetInfo) * service_status_set(const struct status_reader *reader, struct set 
     info->volumes = arena_alloc(reader->arena, (set->volumes_count + 1) * sizeof *info->volumes);
     for (size_t i = 0; i < set->volumes_count && info->volumes != NULL; i++) {
         const struct set_volume *volume = &set->volumes[i];
-        info->volumes[info->n_volumes++] = volume->names_count > 0 ? volume->names[0] : volume->guid_path;
+        info->volumes[info->n_volumes++] = TITLE_OF(volume);
     }
     info->requester_pid = set->requester != NULL ? set->requester->process_id : 0;
     info->created_ms = set->created_unix_ms;

@@ -44,7 +44,7 @@ bool set_is_wanted(const struct set *set)
 {
     LIST_EACH(struct job, job, &set->members, link)
     {
-        if (!job->is_leaving && job->failure == NULL)
+        if (job_is_wanted(job))
             return true;
     }
     return false;
@@ -116,7 +116,7 @@ void set_hold(struct set *set)
     set_enter_phase(set, PB_PHASE(HELD));
     LIST_EACH(struct job, job, &set->members, link)
     {
-        if (!job->is_leaving && job->failure == NULL)
+        if (job_is_wanted(job))
             job_succeed(job);
     }
     set_record_given(set);
@@ -160,7 +160,7 @@ static void answer_dry(struct set *set)
 {
     LIST_EACH(struct job, job, &set->members, link)
     {
-        if (!job->is_leaving && job->failure == NULL)
+        if (job_is_wanted(job))
             job_succeed(job);
     }
     set_end(set);
@@ -489,8 +489,7 @@ static void requeue_members(struct set *set)
 {
     LIST_EACH(struct job, job, &set->members, link)
     {
-        if (!job->is_leaving && job->failure == NULL &&
-            jobs_waiting(set->broker) < set->broker->config.max_queue) {
+        if (job_is_wanted(job) && jobs_waiting(set->broker) < set->broker->config.max_queue) {
             job_requeue(job, set->resume_ms);
         } else {
             job_note_failure(job, job->retried);

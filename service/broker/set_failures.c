@@ -195,7 +195,7 @@ void set_call_failed(struct set *set, PB(Call__MethodCase) method, size_t index,
         status = set->blamed; /* what came of the search for the writers is not what counts */
     if (method == PB_METHOD(ADD_TO_SNAPSHOT_SET) && set->added + index < set->volumes_count) {
         const struct set_volume *volume = &set->volumes[set->added + index];
-        status->volume = volume->names_count > 0 ? volume->names[0] : volume->guid_path;
+        status->volume = TITLE_OF(volume);
         status->provider = volume->provider_id;
         if (go_on_without(set, volume, status))
             return;

@@ -8,6 +8,15 @@
 #include "service/broker/share.h"
 #include "service/broker/state.h"
 
+struct set_volume *set_find_volume(const struct set *set, const char *guid_path)
+{
+    for (size_t i = 0; i < set->volumes_count; i++) {
+        if (text_equal(set->volumes[i].guid_path, guid_path))
+            return &set->volumes[i];
+    }
+    return NULL;
+}
+
 /* ---- support ---- */
 
 static size_t providers_or_one(const struct set *set)

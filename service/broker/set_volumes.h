@@ -1,4 +1,4 @@
-/* The steps about a set's volumes: whether VSS supports them, and adding them to the set.
+/* A set's volumes, and the steps about them: whether VSS supports them, and adding them to the set.
  *
  * Members may bring further volumes while these steps run, until PrepareForBackup. Volumes stand in their
  * order of arrival, so those that were added come first, then those that were asked about. */
@@ -6,6 +6,9 @@
 #define SHADOWPIPE_BROKER_SET_VOLUMES_H
 
 #include "service/broker/set.h"
+
+/* NULL: it does not have it. */
+struct set_volume *set_find_volume(const struct set *set, const char *guid_path);
 
 size_t count_support(void *subject);
 void fill_support(void *subject, size_t index, ProtobufCMessage *parameters);

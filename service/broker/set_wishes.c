@@ -2,18 +2,10 @@
 #include "service/broker/job.h"
 #include "service/broker/message.h"
 #include "service/broker/set.h"
+#include "service/broker/set_volumes.h"
 #include "service/broker/share.h"
 #include "service/broker/state.h"
 #include "service/broker/writers.h"
-
-static bool has_volume(const struct set *set, const char *guid_path)
-{
-    for (size_t i = 0; i < set->volumes_count; i++) {
-        if (text_equal(set->volumes[i].guid_path, guid_path))
-            return true;
-    }
-    return false;
-}
 
 bool set_add_volumes(struct set *set, const struct job *job)
 {
@@ -21,7 +13,7 @@ bool set_add_volumes(struct set *set, const struct job *job)
         set->volumes = arena_alloc(&set->arena, MAX_VOLUMES * sizeof *set->volumes);
     for (size_t i = 0; i < job->volumes_count && set->volumes != NULL; i++) {
         const struct job_volume *from = &job->volumes[i];
-        if (has_volume(set, from->guid_path))
+        if (set_find_volume(set, from->guid_path) != NULL)
             continue;
         struct set_volume *to = &set->volumes[set->volumes_count++];
         to->guid_path = arena_strdup(&set->arena, from->guid_path);
@@ -107,9 +99,7 @@ bool set_take_wishes(struct set *set)
     set->has_writers = job_has_writers(wish);
     set->is_persistent = job_is_persistent(wish);
     set->keep_ms = wish->keep_ms;
-    set->backup_type = wish->backup_type != PB_VALUE(BACKUP_TYPE, BACKUP_TYPE_UNSPECIFIED)
-                           ? wish->backup_type
-                           : PB_VALUE(BACKUP_TYPE, BACKUP_TYPE_COPY);
+    set->backup_type = job_is_copy(wish) ? PB_VALUE(BACKUP_TYPE, BACKUP_TYPE_COPY) : wish->backup_type;
     set->bootable = wish->bootable;
     set->partial_files = wish->partial_files;
     set->is_dry = wish->dry_run;

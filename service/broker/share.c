@@ -3,6 +3,7 @@
 #include "service/broker/log.h"
 #include "service/broker/message.h"
 #include "service/broker/rights.h"
+#include "service/broker/set_volumes.h"
 #include "service/broker/state.h"
 #include "service/broker/watch.h"
 
@@ -20,9 +21,7 @@ static bool has_limits_of_its_own(const PB(CreateSnapshot) * wish)
 bool share_is_possible(const struct job *job)
 {
     const PB(CreateSnapshot) *wish = job->wish;
-    bool is_copy = wish->backup_type == PB_VALUE(BACKUP_TYPE, BACKUP_TYPE_UNSPECIFIED) ||
-                   wish->backup_type == PB_VALUE(BACKUP_TYPE, BACKUP_TYPE_COPY);
-    return job->request.broker->config.max_shared_volumes > 0 && is_copy &&
+    return job->request.broker->config.max_shared_volumes > 0 && job_is_copy(wish) &&
            wish->share != PB_VALUE(SHARE, SHARE_NEVER) && wish->n_components == 0 && !wish->with_documents &&
            !wish->dry_run && !wish->retry_without_failed && !job_is_persistent(wish) &&
            !has_limits_of_its_own(wish);
@@ -52,30 +51,12 @@ static bool wishes_equal(const PB(CreateSnapshot) * one, const PB(CreateSnapshot
                        other->n_writers_tolerated);
 }
 
-static bool set_has(const struct set *set, const char *guid_path)
-{
-    for (size_t i = 0; i < set->volumes_count; i++) {
-        if (text_equal(set->volumes[i].guid_path, guid_path))
-            return true;
-    }
-    return false;
-}
-
 static size_t count_new(const struct set *set, const struct job *job)
 {
     size_t count = 0;
     for (size_t i = 0; i < job->volumes_count; i++)
-        count += !set_has(set, job->volumes[i].guid_path);
+        count += set_find_volume(set, job->volumes[i].guid_path) == NULL;
     return count;
-}
-
-static bool job_wants(const struct job *job, const char *guid_path)
-{
-    for (size_t i = 0; i < job->volumes_count; i++) {
-        if (text_equal(job->volumes[i].guid_path, guid_path))
-            return true;
-    }
-    return false;
 }
 
 static bool is_same_kind(const struct set *set, const struct job *job)
@@ -157,7 +138,7 @@ bool share_without_volume(struct set *set, const char *guid_path, const PB(Statu
 {
     size_t left = 0;
     LIST_EACH(struct job, job, &set->members, link)
-    left += !job_wants(job, guid_path) && !job->is_leaving && job->failure == NULL;
+    left += !job_wants(job, guid_path) && job_is_wanted(job);
     if (left == 0)
         return false;
     LIST_EACH(struct job, job, &set->members, link)
@@ -182,27 +163,30 @@ static bool has_other_volumes(const struct job *one, const struct job *other)
     return false;
 }
 
+static bool can_wait(const struct job *job, uint64_t resume_ms)
+{
+    return job_is_wanted(job) && job->request.deadline_ms >= resume_ms + RESERVE_MS;
+}
+
 bool share_split(struct set *set, const PB(Status) * status)
 {
     struct broker *broker = set->broker;
     const struct job *first = LIST_FIRST(&set->members, struct job, link);
     uint64_t resume_ms = set->freeze_ms + AFTER_FREEZE_MS;
     bool differ = false;
-    size_t can_wait = 0;
+    size_t waiting = 0;
     LIST_EACH(struct job, job, &set->members, link)
     {
-        bool is_wanted = !job->is_leaving && job->failure == NULL;
         differ |= has_other_volumes(first, job);
-        can_wait += is_wanted && job->request.deadline_ms >= resume_ms + RESERVE_MS;
+        waiting += can_wait(job, resume_ms);
     }
-    if (!differ || set->is_split || can_wait == 0 || broker->stopping)
+    if (!differ || set->is_split || waiting == 0 || broker->stopping)
         return false;
     broker_log(broker, BROKER_LOG_WARNING, "%s; its members go on by their volumes", status->message);
     broker->counters.attempts_repeated++;
     LIST_EACH(struct job, job, &set->members, link)
     {
-        bool is_wanted = !job->is_leaving && job->failure == NULL;
-        if (!is_wanted || job->request.deadline_ms < resume_ms + RESERVE_MS) {
+        if (!can_wait(job, resume_ms)) {
             job_note_failure(job, status);
             continue;
         }

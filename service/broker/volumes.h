@@ -20,6 +20,9 @@ struct volume {
     uint32_t drive_type;
 };
 
+/* What people call a volume of any of the broker's structs. */
+#define TITLE_OF(volume) ((volume)->names_count > 0 ? (volume)->names[0] : (volume)->guid_path)
+
 struct volume_wait;
 /* `failure` is NULL or says in words why there is no table. */
 typedef void volume_ready(struct volume_wait *wait, const char *failure);
