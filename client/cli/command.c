@@ -99,6 +99,15 @@ enum outcome session_answer_message(struct session *session, const struct text *
     return outcome;
 }
 
+enum outcome session_answer_reply(struct session *session, struct text *text, struct message *message,
+                                  const ProtobufCMessage *reply)
+{
+    enum outcome outcome = session_answer_message(session, text, reply);
+    text_free(text);
+    message_free(message);
+    return outcome;
+}
+
 static PB(WriterStatus) writer_to_message(const struct sp_writer *writer)
 {
     PB(WriterStatus) status = SHADOWPIPE__V1__WRITER_STATUS__INIT;

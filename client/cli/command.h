@@ -47,6 +47,9 @@ enum outcome session_answer(struct session *session, const struct text *text, co
 /* The same with a reply as the JSON. */
 enum outcome session_answer_message(struct session *session, const struct text *text,
                                     const ProtobufCMessage *reply);
+/* The same, and frees the text and the message that the reply is in. */
+enum outcome session_answer_reply(struct session *session, struct text *text, struct message *message,
+                                  const ProtobufCMessage *reply);
 
 /* Sends a request and shows the progress until its reply comes, within what --timeout leaves. NULL: the
  * failure is reported, and in *outcome. */

@@ -6,20 +6,6 @@
 #include "client/cli/file.h"
 #include "client/lib/error.h"
 
-enum {
-    DOCUMENT_BYTES_MAX = 32 * 1024 * 1024
-};
-
-/* Frees the text and the message. */
-static enum outcome answer(struct session *session, struct text *text, struct message *message,
-                           const ProtobufCMessage *reply)
-{
-    enum outcome outcome = session_answer_message(session, text, reply);
-    text_free(text);
-    message_free(message);
-    return outcome;
-}
-
 enum outcome command_expose(struct session *session)
 {
     const struct arguments *arguments = session->arguments;
@@ -49,7 +35,7 @@ enum outcome command_expose(struct session *session)
     if (!reply)
         return outcome;
     text_format(&text, "Snapshot %s is %s\n", id, reply->envelope->expose_reply->exposed);
-    return answer(session, &text, reply, &reply->envelope->expose_reply->base);
+    return session_answer_reply(session, &text, reply, &reply->envelope->expose_reply->base);
 }
 
 enum outcome command_unexpose(struct session *session)
@@ -69,7 +55,7 @@ enum outcome command_unexpose(struct session *session)
     if (!reply)
         return outcome;
     text_format(&text, "Snapshot %s is not exposed any more.\n", id);
-    return answer(session, &text, reply, &reply->envelope->unexpose_reply->base);
+    return session_answer_reply(session, &text, reply, &reply->envelope->unexpose_reply->base);
 }
 
 enum outcome command_break(struct session *session)
@@ -90,7 +76,7 @@ enum outcome command_break(struct session *session)
     if (!reply)
         return outcome;
     text_format(&text, "The copies of the set %s are volumes now.\n", arguments->set_id);
-    return answer(session, &text, reply, &reply->envelope->break_set_reply->base);
+    return session_answer_reply(session, &text, reply, &reply->envelope->break_set_reply->base);
 }
 
 enum outcome command_import(struct session *session)
@@ -103,7 +89,7 @@ enum outcome command_import(struct session *session)
     PB(Envelope) request = SHADOWPIPE__V1__ENVELOPE__INIT;
     if (!session_confirm(session, "Bring the snapshots of this document in? [y/N] ", &outcome))
         return outcome;
-    char *bytes = file_read(session->arguments->document, DOCUMENT_BYTES_MAX, &size, &error);
+    char *bytes = file_read(session->arguments->document, FILE_DOCUMENT_BYTES_MAX, &size, &error);
     if (!bytes)
         return session_fail(session, error);
     if (!session_connect(session, &outcome)) {
@@ -127,7 +113,7 @@ enum outcome command_import(struct session *session)
     if (!reply)
         return outcome;
     display_imported(&text, reply->envelope->import_set_reply);
-    return answer(session, &text, reply, &reply->envelope->import_set_reply->base);
+    return session_answer_reply(session, &text, reply, &reply->envelope->import_set_reply->base);
 }
 
 enum outcome command_revert(struct session *session)
@@ -154,5 +140,5 @@ enum outcome command_revert(struct session *session)
         return outcome;
     text_format(&text, "The volume %s is what it was at the snapshot %s.\n",
                 reply->envelope->revert_volume_reply->volume, id);
-    return answer(session, &text, reply, &reply->envelope->revert_volume_reply->base);
+    return session_answer_reply(session, &text, reply, &reply->envelope->revert_volume_reply->base);
 }

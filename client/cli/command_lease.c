@@ -18,10 +18,7 @@ enum outcome command_leases(struct session *session)
     if (!reply)
         return outcome;
     display_leases(&text, reply->envelope->leases_reply);
-    outcome = session_answer_message(session, &text, &reply->envelope->leases_reply->base);
-    text_free(&text);
-    message_free(reply);
-    return outcome;
+    return session_answer_reply(session, &text, reply, &reply->envelope->leases_reply->base);
 }
 
 enum outcome command_renew(struct session *session)
@@ -39,10 +36,7 @@ enum outcome command_renew(struct session *session)
     text_format(&text, "The lease %s lives until ", arguments->lease_id);
     display_time(&text, renewed->lease ? renewed->lease->expires_ms : 0);
     text_add(&text, ".\n");
-    outcome = session_answer_message(session, &text, &renewed->base);
-    text_free(&text);
-    message_free(reply);
-    return outcome;
+    return session_answer_reply(session, &text, reply, &renewed->base);
 }
 
 enum outcome command_finish(struct session *session)
@@ -60,8 +54,5 @@ enum outcome command_finish(struct session *session)
     if (!reply)
         return session_fail(session, error);
     display_finish(&text, reply->envelope->finish_reply);
-    outcome = session_answer_message(session, &text, &reply->envelope->finish_reply->base);
-    text_free(&text);
-    message_free(reply);
-    return outcome;
+    return session_answer_reply(session, &text, reply, &reply->envelope->finish_reply->base);
 }

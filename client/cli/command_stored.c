@@ -29,10 +29,7 @@ enum outcome command_stored(struct session *session)
     if (!reply)
         return outcome;
     display_stored(&text, reply->envelope->snapshots_reply);
-    outcome = session_answer_message(session, &text, &reply->envelope->snapshots_reply->base);
-    text_free(&text);
-    message_free(reply);
-    return outcome;
+    return session_answer_reply(session, &text, reply, &reply->envelope->snapshots_reply->base);
 }
 
 /* ---- delete ---- */

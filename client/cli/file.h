@@ -9,6 +9,10 @@
 #include "client/cli/text.h"
 #include "client/lib/shadowpipe.h"
 
+enum {
+    FILE_DOCUMENT_BYTES_MAX = 32 * 1024 * 1024 /* that the service takes as a document of VSS */
+};
+
 /* Writes "PATH.partial", flushes it to the disk and gives it the name, in place of what had it. On failure
  * what had the name is untouched. */
 bool file_write(const char *path, const void *bytes, size_t size, struct sp_error **error);

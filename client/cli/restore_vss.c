@@ -10,10 +10,6 @@
 #include "client/lib/error.h"
 #include "proto/writers.h"
 
-enum {
-    DOCUMENT_LIMIT_BYTES = 32 * 1024 * 1024
-};
-
 /* ---- reading ---- */
 
 /* Sends the file to the service; the id is the caller's. NULL on failure. */
@@ -22,7 +18,7 @@ static char *send_document(struct restore *restore, const char *path, enum sp_do
 {
     struct session *session = restore->steps.session;
     size_t size;
-    char *bytes = file_read(path, DOCUMENT_LIMIT_BYTES, &size, error);
+    char *bytes = file_read(path, FILE_DOCUMENT_BYTES_MAX, &size, error);
     if (!bytes)
         return NULL;
     struct sp_document_source source = {.kind = kind,

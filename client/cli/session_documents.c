@@ -9,7 +9,6 @@
 #include "client/lib/error.h"
 
 enum {
-    DOCUMENT_BYTES_MAX = 32 * 1024 * 1024,
     ALIASES_BYTES_MAX = 1024 * 1024
 };
 
@@ -126,7 +125,7 @@ bool shell_load_metadata(struct shell *shell, char **words, size_t count, struct
     (void)count;
     if (shell->stage != STAGE_CLOSED)
         return shell_wrong(error, "\"reset\" first.", "A backup or restore is open already.");
-    char *document = file_read(words[0], DOCUMENT_BYTES_MAX, &size, error);
+    char *document = file_read(words[0], FILE_DOCUMENT_BYTES_MAX, &size, error);
     if (!document)
         return false;
     free(shell->document);
