@@ -16,6 +16,7 @@ bool set_add_volumes(struct set *set, const struct job *job)
         if (set_find_volume(set, from->guid_path) != NULL)
             continue;
         struct set_volume *to = &set->volumes[set->volumes_count++];
+        *to = (struct set_volume){0}; /* another one may have been dropped from there */
         to->guid_path = arena_strdup(&set->arena, from->guid_path);
         to->names = arena_alloc(&set->arena, (from->names_count + 1) * sizeof *to->names);
         to->provider_id = to->snapshot_id = text_constant("");

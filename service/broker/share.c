@@ -186,7 +186,7 @@ bool share_split(struct set *set, const PB(Status) * status)
     broker->counters.attempts_repeated++;
     LIST_EACH(struct job, job, &set->members, link)
     {
-        if (!can_wait(job, resume_ms)) {
+        if (!can_wait(job, resume_ms) || jobs_waiting(broker) >= broker->config.max_queue) {
             job_note_failure(job, status);
             continue;
         }

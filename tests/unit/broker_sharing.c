@@ -320,6 +320,30 @@ static void test_unsupported(void **state)
     }
 }
 
+/* Who joins takes the place of a volume that was left out, and nothing of it. */
+static void test_place_of_a_dropped_one(void **state)
+{
+    (void)state;
+    struct world *world = sharing_world();
+    struct peer *peer = client_connect(world, NULL, USER_RIGHTS);
+    PB(CreateSnapshot) skipping = make_wish();
+    skipping.on_unsupported = PB_VALUE(ON_UNSUPPORTED, ON_UNSUPPORTED_SKIP);
+    world->unsupported[1] = true; /* D: */
+    world_rule(world, PB_METHOD(START_SNAPSHOT_SET), 1, ACT_HANG, 0);
+    uint32_t first = create_on(world, peer, &skipping, "C:", "D:");
+    PB(CreateSnapshot) wish = make_wish();
+    uint32_t second = create_on(world, peer, &wish, volume_e, NULL);
+    requester_resume(world, world_hanging(world, PB_METHOD(START_SNAPSHOT_SET)));
+    world_run(world);
+    const PB(SnapshotReply) *reply = client_snapshot_reply(peer, second);
+    assert_true(reply->shared);
+    assert_int_equal(reply->volumes[0]->n_volume_names, 1);
+    assert_string_equal(reply->volumes[0]->volume_names[0], volume_e);
+    finish(world, peer, first);
+    finish(world, peer, second);
+    world_end(world);
+}
+
 /* AddToSnapshotSet refuses one member's volume: the set is made once more without it, and only once. */
 static void test_refused(void **state)
 {
@@ -404,6 +428,36 @@ static void test_split(void **state)
     world_end(world);
 }
 
+static void with_a_short_queue(struct broker_config *config)
+{
+    config->max_shared_volumes = 3;
+    config->max_queue = 2;
+}
+
+/* The queue has no room for all who would wait: the others hear why the set failed. */
+static void test_split_without_room(void **state)
+{
+    (void)state;
+    struct world *world = world_new_with(with_a_short_queue);
+    struct peer *peer = client_connect(world, NULL, USER_RIGHTS);
+    static const char *const volumes[] = {"C:", "D:", "C:"};
+    uint32_t ids[3];
+    world->holds_requesters = true;
+    for (size_t i = 0; i < 3; i++)
+        ids[i] = snapshot(world, peer, volumes[i]);
+    world_rule(world, PB_METHOD(DO_SNAPSHOT_SET), 1, ACT_FAIL_ASYNC, 0x8004231Fu);
+    world->holds_requesters = false;
+    world_advance(world, 0);
+    struct broker_counts counts;
+    broker_counts(world->broker, &counts);
+    assert_int_equal(counts.queue_length, 2);
+    assert_int_equal(client_status(peer, ids[2])->hresult, 0x8004231Fu);
+    world_advance(world, 61000);
+    finish(world, peer, ids[0]);
+    finish(world, peer, ids[1]);
+    world_end(world);
+}
+
 /* Who has not the time for that minute is told at once; members of one list of volumes are not split. */
 static void test_no_split(void **state)
 {
@@ -460,12 +514,20 @@ static void test_death(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_many_at_once), cmocka_unit_test(test_union),
-        cmocka_unit_test(test_room),         cmocka_unit_test(test_different_kinds),
-        cmocka_unit_test(test_until_when),   cmocka_unit_test(test_max_age),
-        cmocka_unit_test(test_one_leaves),   cmocka_unit_test(test_unsupported),
-        cmocka_unit_test(test_refused),      cmocka_unit_test(test_split),
-        cmocka_unit_test(test_no_split),     cmocka_unit_test(test_death),
+        cmocka_unit_test(test_many_at_once),
+        cmocka_unit_test(test_union),
+        cmocka_unit_test(test_room),
+        cmocka_unit_test(test_different_kinds),
+        cmocka_unit_test(test_until_when),
+        cmocka_unit_test(test_max_age),
+        cmocka_unit_test(test_one_leaves),
+        cmocka_unit_test(test_unsupported),
+        cmocka_unit_test(test_place_of_a_dropped_one),
+        cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_split),
+        cmocka_unit_test(test_split_without_room),
+        cmocka_unit_test(test_no_split),
+        cmocka_unit_test(test_death),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
