@@ -57,7 +57,7 @@ static void connect_client(struct model *model, size_t index)
         model_schedule(model, model_random(model, 30), EVENT_IDENTIFIED, link_index(model, link), 0);
 }
 
-static uint32_t send_request(struct model *model, struct link *link, PB(Envelope) * envelope)
+uint32_t client_send(struct model *model, struct link *link, PB(Envelope) * envelope)
 {
     envelope->id = ++link->last_id;
     link_send(model, link, envelope);
@@ -74,7 +74,7 @@ static void send_hello(struct model *model, struct link *link)
     hello.client_name = constant("model");
     envelope.body_case = PB_BODY(HELLO);
     envelope.hello = &hello;
-    (void)send_request(model, link, &envelope);
+    (void)client_send(model, link, &envelope);
 }
 
 void client_identified(struct model *model, struct link *link)
@@ -89,94 +89,6 @@ void client_identified(struct model *model, struct link *link)
     broker_identified(model->broker, link->id, &caller, fails ? "no token" : NULL);
     if (!link->is_closed)
         send_hello(model, link);
-}
-
-/* ---- CreateSnapshot ---- */
-
-struct wish_parts {
-    PB(CreateSnapshot) wish;
-    char *volumes[VOLUMES], *paths[1], *required[1], *excluded[1], *tolerated[1];
-    PB(PhaseTimeout) phase;
-    PB(PhaseTimeout) * phases[1];
-};
-
-static void choose_volumes(struct model *model, struct wish_parts *parts)
-{
-    parts->wish.volumes = parts->volumes;
-    for (unsigned i = 0; i < VOLUMES; i++) {
-        if (model_chance(model, 40))
-            parts->volumes[parts->wish.n_volumes++] = constant(volume_names[i]);
-    }
-    if (parts->wish.n_volumes == 0)
-        parts->volumes[parts->wish.n_volumes++] = constant(volume_names[0]);
-    if (model_chance(model, 40))
-        parts->wish.on_unsupported = PB_VALUE(ON_UNSUPPORTED, ON_UNSUPPORTED_SKIP);
-    if (model_chance(model, 3))
-        parts->volumes[0] = constant("Q:");
-}
-
-static void choose_writers(struct model *model, struct wish_parts *parts)
-{
-    unsigned which = (unsigned)model_random(model, WRITERS);
-    if (model_chance(model, 10)) {
-        parts->required[0] = constant(model_chance(model, 80) ? writer_names[which] : "Nobody");
-        parts->wish.writers_required = parts->required;
-        parts->wish.n_writers_required = 1;
-    } else if (model_chance(model, 12)) {
-        parts->excluded[0] = constant(writer_names[which]);
-        parts->wish.writers_excluded = parts->excluded;
-        parts->wish.n_writers_excluded = 1;
-    } else if (model_chance(model, 15)) {
-        parts->tolerated[0] = constant(writer_names[which]);
-        parts->wish.writers_tolerated = parts->tolerated;
-        parts->wish.n_writers_tolerated = 1;
-    }
-}
-
-static void choose_limits(struct model *model, const struct client *client, struct wish_parts *parts)
-{
-    static const PB(Phase) phases[] = {PB_PHASE(GATHERING), PB_PHASE(ADDING_VOLUMES), PB_PHASE(PREPARING),
-                                       PB_PHASE(CREATING), PB_PHASE(COMPLETING)};
-    if (model_chance(model, client->is_short ? 50 : 8))
-        parts->wish.queue_timeout_ms = (uint32_t)model_between(model, 1, 20000);
-    if (model_chance(model, model->sore_is_late ? 80 : 35))
-        parts->wish.complete_within_ms =
-            (uint32_t)model_between(model, 1, model_chance(model, 50) ? 1500 : 60000);
-    if (!model_chance(model, 10))
-        return;
-    shadowpipe__v1__phase_timeout__init(&parts->phase);
-    parts->phase.phase = phases[model_random(model, 5)];
-    parts->phase.timeout_ms = (uint32_t)model_between(model, 1, 5000);
-    parts->phases[0] = &parts->phase;
-    parts->wish.phase_timeouts = parts->phases;
-    parts->wish.n_phase_timeouts = 1;
-}
-
-static void create_snapshot(struct model *model, const struct client *client, struct link *link)
-{
-    struct wish_parts parts = {.wish = SHADOWPIPE__V1__CREATE_SNAPSHOT__INIT};
-    PB(Envelope) envelope = SHADOWPIPE__V1__ENVELOPE__INIT;
-    choose_volumes(model, &parts);
-    choose_writers(model, &parts);
-    choose_limits(model, client, &parts);
-    parts.wish.purpose = constant("model");
-    if (model_chance(model, 15)) {
-        parts.wish.context = PB_VALUE(CONTEXT, CONTEXT_FILE_SHARE_BACKUP);
-    } else if (model_chance(model, 18)) {
-        parts.wish.context = model_chance(model, 70) ? PB_VALUE(CONTEXT, CONTEXT_APP_ROLLBACK)
-                                                     : PB_VALUE(CONTEXT, CONTEXT_NAS_ROLLBACK);
-        parts.wish.keep_ms = model_chance(model, 50) ? model_between(model, 1, 20000) : 0;
-    }
-    if (model_chance(model, 30)) {
-        parts.wish.backup_type = model_chance(model, 70) ? PB_VALUE(BACKUP_TYPE, BACKUP_TYPE_FULL)
-                                                         : PB_VALUE(BACKUP_TYPE, BACKUP_TYPE_LOG);
-        parts.wish.allow_types_without_components = model_chance(model, 95);
-    }
-    if (client->is_short || model_chance(model, 10))
-        envelope.timeout_ms = (uint32_t)model_between(model, 1, 30000);
-    envelope.body_case = PB_BODY(CREATE_SNAPSHOT);
-    envelope.create_snapshot = &parts.wish;
-    (void)send_request(model, link, &envelope);
 }
 
 /* ---- other requests ---- */
@@ -239,7 +151,7 @@ static void cancel_something(struct model *model, struct link *link)
     }
     envelope.body_case = PB_BODY(CANCEL);
     envelope.cancel = &cancel;
-    (void)send_request(model, link, &envelope);
+    (void)client_send(model, link, &envelope);
 }
 
 static void ask_something(struct model *model, struct link *link)
@@ -288,7 +200,7 @@ static void ask_something(struct model *model, struct link *link)
     }
     if (model_chance(model, 15))
         envelope.timeout_ms = (uint32_t)model_between(model, 1, 3000);
-    (void)send_request(model, link, &envelope);
+    (void)client_send(model, link, &envelope);
 }
 
 /* From now on anything may come of this connection. */
@@ -322,7 +234,7 @@ static void act(struct model *model, struct client *client, struct link *link)
     } else if (choice < 80) {
         unsigned count = client->floods ? 1 + (unsigned)model_random(model, 5) : 1;
         for (unsigned i = 0; i < count && requests_open(link) < REQUESTS - 2; i++)
-            create_snapshot(model, client, link);
+            wish_send(model, client, link);
     } else {
         ask_something(model, link);
     }

@@ -4,11 +4,9 @@
  * a foreign program, a clock that jumps, a service that stops or is torn down. Everything random comes from
  * the seed, so a run replays exactly. After each event the broker's invariants are checked, and what can be
  * seen from outside: in frames.c for clients, in vss.c for the calls that reach VSS.
- * schedule.c has chance and the events, world.c the host and the run, clients.c and requesters.c the peers,
- * store.c what outlives a crash.
- *
- * What the broker comes to do next (sharing, adoption) needs: in frames.c, what a reply may then be; in
- * vss.c, the rule of one hand-out per set; in requesters.c, a process that dials in again and is welcome. */
+ * schedule.c has chance and the events, world.c the run, host.c the host, clients.c and wishes.c the clients,
+ * frames.c, turns.c and snapshots.c what they see, processes.c and requesters.c the requesters, vss.c and
+ * components.c what is behind those, store.c what outlives a crash, inside.c what only the broker knows. */
 #ifndef SHADOWPIPE_TESTS_MODEL_H
 #define SHADOWPIPE_TESTS_MODEL_H
 
@@ -26,11 +24,13 @@ enum {
     REQUESTS = 32, /* of one connection, answered ones forgotten */
     LEASES = 512,
     VOLUMES = 4,
-    LATE_MS = 50 /* timers may be told this late */
+    COMPONENT_WRITER = 1, /* by index: whose component may be selected */
+    LATE_MS = 50          /* timers may be told this late */
 };
 
-#define VSS_IN_PROGRESS 0x80042316u /* VSS_E_SNAPSHOT_SET_IN_PROGRESS */
-#define VSS_NOT_FOUND   0x80042308u /* VSS_E_OBJECT_NOT_FOUND */
+#define VSS_IN_PROGRESS   0x80042316u /* VSS_E_SNAPSHOT_SET_IN_PROGRESS */
+#define VSS_NOT_SUPPORTED 0x8004230Eu /* VSS_E_VOLUME_NOT_SUPPORTED_BY_PROVIDER */
+#define VSS_NOT_FOUND     0x80042308u /* VSS_E_OBJECT_NOT_FOUND */
 
 enum event_kind {
     EVENT_CLIENT,       /* a client does the next thing */
@@ -81,7 +81,12 @@ struct request_seen {
     bool has_writers;
     uint64_t keep_ms;
     uint32_t complete_within_ms;
-    unsigned volumes, tolerated, required, excluded; /* bits */
+    unsigned volumes, may_have;             /* bits: those it names, and those it can get */
+    unsigned tolerated, required, excluded; /* bits */
+    uint32_t max_age_ms;
+    bool has_components, may_share;
+    uint64_t share_kind; /* equal for those who may share a set */
+    uint64_t frozen_ms;  /* when writers were last frozen for it */
     bool is_waiting, has_started;
     uint64_t order;          /* in the queue */
     unsigned ahead;          /* own requests that may go before it */
@@ -119,7 +124,8 @@ struct lease_seen {
     char token[64];
     size_t link; /* index from 1 */
     size_t process;
-    bool is_open;
+    bool is_open; /* as far as its holder is concerned */
+    bool is_gone; /* the broker cannot have it any more */
 };
 
 enum outcome {
@@ -147,19 +153,24 @@ struct inbox_item {
 /* What VSS knows of a requester's object, and what the order of its calls has to be. */
 struct object {
     bool exists, initialised, has_context, has_state, gathered, has_metadata, has_status;
-    bool no_writers;
+    bool no_writers, component_mode, has_component, has_outcome;
+    bool is_session;
     uint32_t backup_type;
     unsigned disabled; /* bits of writers */
     bool open, prepare_called, prepared, do_called, created, complete_called, completed;
     bool abort_called, aborted, release_called;
     bool start_pending;
     unsigned added;
+    unsigned volumes[VOLUMES]; /* bits, in that order */
     PB(Call__MethodCase) last_step;
     uint32_t states[WRITERS];
     unsigned failed;     /* bits of writers that some status showed as failed before the end of creation */
     unsigned failed_now; /* those of the latest status */
-    uint64_t created_ms, handed_ms, complete_within_ms;
+    uint64_t freeze_ms;  /* when the broker sent DoSnapshotSet */
+    uint64_t handed_ms, complete_within_ms;
     unsigned handed_out, open_leases;
+    bool may_share, is_unclear; /* as those want who were given it */
+    uint64_t share_kind;
     bool success; /* a FinishBackup said so */
     /* Of a persistent context. */
     bool is_persistent, sees_all;
@@ -231,6 +242,9 @@ struct model {
     bool is_quiet, is_stopping, has_stopped, is_torn_down;
     bool enumerates;
     unsigned unsupported; /* bits of volumes */
+    unsigned refused;     /* the same: supported, they say, and then AddToSnapshotSet fails */
+    bool shares_much;     /* most wishes are for what can be shared */
+    bool splits;          /* sets of several volumes often fail, and there is time to try again */
 
     /* VSS, machine-wide. */
     size_t creator; /* index of a process from 1, also of a dead one */
@@ -261,6 +275,11 @@ uint64_t model_run(uint64_t seed, bool is_verbose);
 /* Allocations that are alive. */
 extern long model_allocations;
 
+/* ---- host.c ---- */
+extern const struct broker_host host_actions;
+void link_deliver(struct model *model, struct link *link);
+void link_let_go(struct model *model, struct link *link);
+void link_reads(struct model *model, struct link *link);
 struct link *link_new(struct model *model, enum connection_kind kind);
 struct link *link_at(struct model *model, size_t index); /* NULL for 0 */
 struct link *link_find(struct model *model, uint64_t id);
@@ -269,10 +288,11 @@ size_t link_index(const struct model *model, const struct link *link); /* from 1
 void link_send(struct model *model, struct link *link, PB(Envelope) * envelope);
 /* The peer closes it. */
 void link_hang_up(struct model *model, struct link *link);
-void link_forget_inbox(struct process *process);
+/* ---- world.c ---- */
 void model_foreign(struct model *model);
 
 /* ---- frames.c: what clients see ---- */
+struct request_seen *request_find_seen(struct link *link, uint32_t id);
 void frame_seen(struct model *model, struct link *link, const PB(Envelope) * envelope);
 struct request_seen *request_new(struct model *model, struct link *link, const PB(Envelope) * envelope);
 void requests_delivered(struct model *model, struct link *link, size_t size);
@@ -284,27 +304,80 @@ void lease_finished(struct model *model, struct lease_seen *lease, bool success)
 void leases_end(struct model *model, const struct link *link);
 void link_closed_by_broker(struct model *model, struct link *link, bool flush);
 
+/* ---- turns.c ---- */
+/* It has come to the queue. */
+void turn_awaited(struct model *model, struct link *link, struct request_seen *request);
+/* A set is begun for it. */
+void turn_taken(struct model *model, struct link *link, struct request_seen *turn);
+
+/* ---- snapshots.c ---- */
+/* `request` NULL: of a connection on which anything goes. */
+void snapshot_seen(struct model *model, struct link *link, const struct request_seen *request,
+                   const PB(SnapshotReply) * reply);
+void finish_seen(struct model *model, const struct request_seen *request, const PB(FinishReply) * reply);
+void failure_seen(struct model *model, const struct request_seen *request, const PB(Status) * status);
+/* Of a name or a path by GUID; 0: none of the machine's. */
+unsigned volume_bit(const char *name);
+
+/* ---- inside.c ---- */
+void inside_check(const struct model *model);
+/* The request is the one for which a set is being begun. */
+bool inside_begins_set(const struct model *model, const struct link *link, uint32_t id);
+/* DoSnapshotSet is on its way. */
+void inside_freezes(struct model *model, const struct process *process);
+
+/* ---- wishes.c ---- */
+void wish_send(struct model *model, const struct client *client, struct link *link);
+void wish_note(const struct model *model, struct request_seen *request, const PB(CreateSnapshot) * wish);
+
 /* ---- clients.c ---- */
+uint32_t client_send(struct model *model, struct link *link, PB(Envelope) * envelope);
 void clients_init(struct model *model);
 void client_act(struct model *model, size_t index);
 void client_identified(struct model *model, struct link *link);
 
-/* ---- requesters.c ---- */
-void requesters_init(struct model *model);
+/* ---- processes.c ---- */
 void process_new(struct model *model, uint64_t id, const uint8_t secret[REQUESTER_SECRET_BYTES]);
 void process_kill(struct model *model, uint64_t id);
 void process_started(struct model *model, size_t index);
 void process_dials(struct model *model, size_t index);
+void process_exited(struct model *model, size_t index);
+void process_ends(struct model *model, struct process *process, uint32_t exit_code);
+/* Nobody is at the other end any more. */
+void process_cleans_up(struct model *model, struct process *process);
+/* The broker has closed its pipe. */
+void process_dismissed(struct model *model, struct process *process);
+/* The service has died: what it has not begun is not done. */
+void process_orphaned(struct model *model, struct process *process);
+
+/* ---- requesters.c ---- */
+void requesters_init(struct model *model);
+bool model_has_faults(const struct model *model);
 /* A frame from the broker. Takes the arena in which it lies. */
 void process_got(struct model *model, struct link *link, struct arena *arena, const PB(Envelope) * envelope);
 void process_works(struct model *model, size_t index);
 void process_done(struct model *model, size_t index, uint64_t serial);
-void process_exited(struct model *model, size_t index);
-/* The broker has closed its pipe. */
-void process_dismissed(struct model *model, struct process *process);
+void process_forgets_inbox(struct process *process);
 
-/* The service has died: what it has not begun is not done. */
-void process_orphaned(struct model *model, struct process *process);
+/* ---- components.c ---- */
+struct component_answer {
+    PB(Component) component;
+    PB(Component) * components[1];
+    PB(FileDescriptor) file;
+    PB(FileDescriptor) * files[1];
+    PB(GetWriterComponentsCountResult) count;
+    PB(GetWriterComponentsResult) stored;
+    PB(BackupComponent) backup;
+    PB(BackupComponent) * backups[1];
+    PB(SaveAsXMLResult) saved;
+    PB(DocumentInfo) document;
+};
+extern const char component_name[];
+/* AddComponent and SetBackupSucceeded. */
+void components_check(struct model *model, const struct object *object, const PB(Call) * call);
+/* Its part of what vss_answer has made. */
+void components_answer(struct component_answer *answer, const struct object *object,
+                       const struct vss_view *view, const PB(Call) * call, PB(CallReply) * reply);
 
 /* ---- store.c ---- */
 void store_put(void *context, const char *key, const uint8_t *bytes, size_t size);

@@ -8,16 +8,10 @@
 #include "tests/model/model.h"
 
 enum {
-    EXIT_CLEANED_UP = 10,
     EXIT_CRASH = (int)0xC0000005u,
     GRACE_MS = 10000,
     SORE_PERCENT = 15
 };
-
-static size_t index_of(const struct process *process)
-{
-    return (size_t)process->id - 1;
-}
 
 static void item_free(struct inbox_item *item)
 {
@@ -26,7 +20,7 @@ static void item_free(struct inbox_item *item)
     free(item);
 }
 
-void link_forget_inbox(struct process *process)
+void process_forgets_inbox(struct process *process)
 {
     while (process->first != NULL) {
         struct inbox_item *next = process->first->next;
@@ -39,163 +33,9 @@ void link_forget_inbox(struct process *process)
     process->serial++;
 }
 
-static bool has_faults(const struct model *model)
+bool model_has_faults(const struct model *model)
 {
     return model->fault_permille > 0 && !model->is_quiet;
-}
-
-/* ---- begin and end ---- */
-
-void process_new(struct model *model, uint64_t id, const uint8_t secret[REQUESTER_SECRET_BYTES])
-{
-    REQUIRE(model, model->processes_count < PROCESSES, "the model has no room for another process");
-    struct process *process = calloc(1, sizeof *process);
-    if (process == NULL)
-        abort();
-    model->processes[model->processes_count++] = process;
-    process->base = model->process_base;
-    process->id = id + process->base;
-    REQUIRE(model, process->id == model->processes_count, "ids of requesters do not count up");
-    process->process_id = 1000 + (uint32_t)process->id;
-    memcpy(process->secret, secret, REQUESTER_SECRET_BYTES);
-    process->is_alive = true;
-    bool is_odd = has_faults(model) && model_random(model, 1000) < 4 * model->fault_permille;
-    model_say(model, "requester %llu starts%s", (unsigned long long)id, is_odd ? ", oddly" : "");
-    if (is_odd && model_chance(model, 20)) {
-        process->is_alive = false;
-        process->start_failure = "no such file";
-        model_schedule(model, model_random(model, 200), EVENT_EXIT, index_of(process), 0);
-        return;
-    }
-    model_schedule(model, model_random(model, 40), EVENT_STARTED, index_of(process), 0);
-    if (is_odd && model_chance(model, 25))
-        return; /* it never dials in */
-    uint64_t dial_ms = model_random(model, 60);
-    if (is_odd && model_chance(model, 30))
-        dial_ms = model_random(model, model->config.requester_start_ms * 3 / 2);
-    process->wrong_secret = is_odd && model_chance(model, 20);
-    process->wrong_process = is_odd && model_chance(model, 20);
-    process->ready_hresult = is_odd && model_chance(model, 20) ? 0x80040154u : 0;
-    model_schedule(model, dial_ms, EVENT_DIAL, index_of(process), 0);
-}
-
-void process_started(struct model *model, size_t index)
-{
-    const struct process *process = model->processes[index];
-    if (!process->is_reported)
-        broker_requester_started(model->broker, process->id - process->base, process->process_id);
-}
-
-static void end(struct model *model, struct process *process, uint32_t exit_code)
-{
-    if (!process->is_alive)
-        return;
-    process->is_alive = false;
-    process->exit_code = exit_code;
-    link_forget_inbox(process);
-    vss_ended(model, process);
-    model_say(model, "requester %llu ends with code %u", (unsigned long long)process->id,
-              (unsigned)exit_code);
-    struct link *link = link_at(model, process->link);
-    if (link != NULL && model_chance(model, 50))
-        link_hang_up(model, link); /* else the host sees the exit first */
-    model_schedule(model, model_random(model, 30), EVENT_EXIT, index_of(process), 0);
-}
-
-void process_exited(struct model *model, size_t index)
-{
-    struct process *process = model->processes[index];
-    if (process->is_alive) { /* a kill */
-        end(model, process, 1);
-        return;
-    }
-    if (process->is_reported)
-        return;
-    process->is_reported = true;
-    broker_requester_exited(model->broker, process->id - process->base, process->exit_code,
-                            process->start_failure);
-    struct link *link = link_at(model, process->link);
-    if (link != NULL && !link->is_closed)
-        link_hang_up(model, link);
-}
-
-void process_kill(struct model *model, uint64_t id)
-{
-    id += model->process_base;
-    REQUIRE(model, id > model->process_base && id <= model->processes_count, "a kill of nothing");
-    struct process *process = model->processes[id - 1];
-    REQUIRE(model, !process->is_killed, "requester %llu is killed twice", (unsigned long long)id);
-    process->is_killed = true;
-    model_say(model, "requester %llu is killed", (unsigned long long)id);
-    model_schedule(model, model_random(model, 1000), EVENT_EXIT, index_of(process), 0);
-}
-
-/* Nobody is at the other end any more. It does what it owes, unless it is stuck. */
-static void clean_up(struct model *model, struct process *process)
-{
-    bool was_stuck = process->working != NULL && process->outcome == OUTCOME_STUCK;
-    link_forget_inbox(process);
-    if (was_stuck)
-        return;
-    bool had_object = process->object.exists && !process->object.release_called;
-    process->exit_code = had_object ? EXIT_CLEANED_UP : 0;
-    model_schedule(model, model_random(model, 8000), EVENT_WORK, index_of(process), 0);
-}
-
-void process_dismissed(struct model *model, struct process *process)
-{
-    process->link = 0;
-    if (!process->is_alive || process->is_killed)
-        return;
-    const struct object *object = &process->object;
-    REQUIRE(model, !object->exists || object->release_called || process->has_misbehaved,
-            "requester %llu is let go without a Release", (unsigned long long)process->id);
-    clean_up(model, process);
-}
-
-void process_orphaned(struct model *model, struct process *process)
-{
-    const struct inbox_item *working = process->working;
-    /* VSS goes on for a while. */
-    if (process->is_alive && working != NULL && process->outcome == OUTCOME_OK && model_chance(model, 50) &&
-        working->envelope->call->method_case == PB_METHOD(DO_SNAPSHOT_SET))
-        (void)vss_apply(model, process, working->envelope->call);
-    process->link = 0;
-    process->is_reported = true;
-    end(model, process, EXIT_CLEANED_UP);
-}
-
-/* ---- the handshake ---- */
-
-void process_dials(struct model *model, size_t index)
-{
-    struct process *process = model->processes[index];
-    if (!process->is_alive || process->link != 0)
-        return;
-    struct link *link = link_new(model, CONNECTION_REQUESTER);
-    link->process = index + 1;
-    process->link = link_index(model, link);
-    bool is_again = process->has_dialled;
-    process->has_dialled = true;
-    process->is_impostor = is_again || process->wrong_secret || process->wrong_process;
-    process->has_misbehaved |= process->is_impostor;
-    uint32_t process_id = process->process_id + (process->wrong_process ? 1 : 0);
-    broker_requester_identified(model->broker, link->id, process_id);
-    PB(Envelope) envelope = SHADOWPIPE__V1__ENVELOPE__INIT;
-    PB(RequesterHello) hello = SHADOWPIPE__V1__REQUESTER_HELLO__INIT;
-    uint8_t secret[REQUESTER_SECRET_BYTES];
-    memcpy(secret, process->secret, sizeof secret);
-    secret[9] ^= process->wrong_secret ? 1 : 0;
-    hello.secret = (ProtobufCBinaryData){sizeof secret, secret};
-    hello.process_id = process_id;
-    hello.ready_hresult = process->ready_hresult;
-    hello.ready_method = (char *)(uintptr_t) "LoadLibrary";
-    hello.ready_message = (char *)(uintptr_t) "it is not there";
-    envelope.id = 1;
-    envelope.body_case = PB_BODY(REQUESTER_HELLO);
-    envelope.requester_hello = &hello;
-    model_say(model, "requester %llu dials in%s", (unsigned long long)process->id, is_again ? " again" : "");
-    link_send(model, link, &envelope);
 }
 
 /* ---- replies ---- */
@@ -282,7 +122,10 @@ static enum outcome choose_outcome(struct model *model, const struct process *pr
     /* Also when everybody has gone home: most deletions come then. */
     if (method == PB_METHOD(DELETE_SNAPSHOTS) && model->fault_permille > 0 && model_chance(model, 20))
         return OUTCOME_FAIL;
-    if (!has_faults(model))
+    if (method == PB_METHOD(DO_SNAPSHOT_SET) && model->splits && !model->is_quiet &&
+        process->object.added > 1 && model_chance(model, 60))
+        return OUTCOME_FAIL_ASYNC;
+    if (!model_has_faults(model))
         return OUTCOME_OK;
     bool is_sore = method == model->sore_method && (!model->sore_is_late || process->object.complete_called);
     if (is_sore && model_chance(model, SORE_PERCENT))
@@ -336,6 +179,11 @@ static void begin_call(struct model *model, struct process *process, struct inbo
     process->serial++;
     process->outcome = choose_outcome(model, process, method);
     process->hresult = choose_hresult(model);
+    if (method == PB_METHOD(ADD_TO_SNAPSHOT_SET) &&
+        (volume_bit(call->add_to_snapshot_set->volume) & model->refused) != 0) {
+        process->outcome = OUTCOME_FAIL;
+        process->hresult = VSS_NOT_SUPPORTED;
+    }
     if (process->outcome != OUTCOME_OK)
         model_say(model, "  ... with outcome %d, 0x%08x", (int)process->outcome, (unsigned)process->hresult);
     uint64_t delay_ms = choose_delay(model, method);
@@ -346,7 +194,7 @@ static void begin_call(struct model *model, struct process *process, struct inbo
         return;
     if (process->outcome == OUTCOME_HANG || process->outcome == OUTCOME_SLOW) /* it cancels by itself */
         delay_ms = (uint64_t)call->wait_ms + model_random(model, GRACE_MS);
-    model_schedule(model, delay_ms, EVENT_DONE, index_of(process), process->serial);
+    model_schedule(model, delay_ms, EVENT_DONE, process_index(model, process) - 1, process->serial);
 }
 
 static void finish_call(struct model *model, struct process *process, const PB(Envelope) * envelope)
@@ -355,6 +203,7 @@ static void finish_call(struct model *model, struct process *process, const PB(E
     struct object *object = &process->object;
     struct vss_answer answer;
     struct vss_view view;
+    struct component_answer components;
     PB(CallReply) reply = SHADOWPIPE__V1__CALL_REPLY__INIT;
     PB(Status) status = SHADOWPIPE__V1__STATUS__INIT;
     bool is_async = method_is_asynchronous(call->method_case);
@@ -364,6 +213,7 @@ static void finish_call(struct model *model, struct process *process, const PB(E
         refused = vss_apply(model, process, call);
         vss_view(model, process, call, &view);
         vss_answer(&answer, &view, call);
+        components_answer(&components, object, &view, call, &answer.reply);
         if (object->sees_all && call->method_case == PB_METHOD(QUERY))
             copies_query(model, &answer);
         if (refused != 0) {
@@ -414,18 +264,19 @@ static void misbehave(struct model *model, struct process *process, const PB(Env
     switch (process->outcome) {
     case OUTCOME_DIE_LATE:
         (void)vss_apply(model, process, envelope->call);
-        end(model, process, (uint32_t)EXIT_CRASH);
+        process_ends(model, process, (uint32_t)EXIT_CRASH);
         break;
     case OUTCOME_DIE:
-        end(model, process, model_chance(model, 20) ? 0 : (uint32_t)EXIT_CRASH);
+        process_ends(model, process, model_chance(model, 20) ? 0 : (uint32_t)EXIT_CRASH);
         break;
     case OUTCOME_BREAK:
         process->object.start_pending = false;
         if (link != NULL)
             link_hang_up(model, link);
-        clean_up(model, process);
+        process_cleans_up(model, process);
         if (model_chance(model, 50))
-            model_schedule(model, model_random(model, 4000), EVENT_DIAL, index_of(process), 0);
+            model_schedule(model, model_random(model, 4000), EVENT_DIAL, process_index(model, process) - 1,
+                           0);
         break;
     default:
         process->object.start_pending = false;
@@ -460,7 +311,7 @@ static void interrupt(struct model *model, struct process *process, bool is_abor
     if (!ends)
         return;
     process->outcome = OUTCOME_HANG;
-    process_done(model, index_of(process), process->serial);
+    process_done(model, process_index(model, process) - 1, process->serial);
 }
 
 void process_works(struct model *model, size_t index)
@@ -470,7 +321,7 @@ void process_works(struct model *model, size_t index)
         return;
     if (process->link == 0) {
         if (process->has_dialled)
-            end(model, process, process->exit_code);
+            process_ends(model, process, process->exit_code);
         return;
     }
     while (process->first != NULL && process->is_alive) {
@@ -501,6 +352,10 @@ void process_got(struct model *model, struct link *link, struct arena *arena, co
     if (process == NULL || !process->is_alive || process->link != link_index(model, link)) {
         arena_free(arena);
         return;
+    }
+    if (envelope->body_case == PB_BODY(CALL) && envelope->call->method_case == PB_METHOD(DO_SNAPSHOT_SET)) {
+        process->object.freeze_ms = model->now_ms;
+        inside_freezes(model, process);
     }
     struct inbox_item *item = malloc(sizeof *item);
     if (item == NULL)

@@ -68,6 +68,9 @@ static void check_complete(struct model *model, const struct object *object)
     REQUIRE(model, !object->complete_called, "BackupComplete a second time");
     REQUIRE(model, !object->abort_called, "BackupComplete after AbortBackup");
     unsigned bad = object->failed_now & ~object->disabled; /* earlier ones may have been tolerated */
+    bad &= object->component_mode ? 1u << COMPONENT_WRITER : ~0u;
+    REQUIRE(model, object->has_outcome || !object->has_component,
+            "BackupComplete, and nobody said how the component fared");
     REQUIRE(model, bad == 0 || object->handed_out > 0, "BackupComplete for a set that failed");
     REQUIRE(model,
             object->backup_type == PB_VALUE(BACKUP_TYPE, BACKUP_TYPE_COPY) ||
@@ -165,6 +168,10 @@ void vss_check(struct model *model, struct process *process, const PB(Call) * ca
             store_check_freeze(model, process);
         object->do_called = true;
         break;
+    case PB_METHOD(ADD_COMPONENT):
+    case PB_METHOD(SET_BACKUP_SUCCEEDED):
+        components_check(model, object, call);
+        break;
     case PB_METHOD(BACKUP_COMPLETE):
         check_complete(model, object);
         object->complete_called = true;
@@ -236,14 +243,15 @@ static void take_status(struct model *model, struct object *object)
     object->failed |= object->failed_now;
 }
 
-static uint32_t apply_creation(struct model *model, struct process *process, PB(Call__MethodCase) method)
+static uint32_t apply_creation(struct model *model, struct process *process, const PB(Call) * call)
 {
     struct object *object = &process->object;
+    PB(Call__MethodCase) method = call->method_case;
     switch (method) {
     case PB_METHOD(START_SNAPSHOT_SET):
         return start_set(model, process);
     case PB_METHOD(ADD_TO_SNAPSHOT_SET):
-        object->added++;
+        object->volumes[object->added++] = volume_bit(call->add_to_snapshot_set->volume);
         break;
     case PB_METHOD(PREPARE_FOR_BACKUP):
         object->prepared = true;
@@ -251,7 +259,6 @@ static uint32_t apply_creation(struct model *model, struct process *process, PB(
         break;
     case PB_METHOD(DO_SNAPSHOT_SET):
         object->created = true;
-        object->created_ms = model->now_ms;
         object->copies = object->is_persistent ? (1u << object->added) - 1 : 0;
         object->last_step = method;
         close_set(model, process);
@@ -292,6 +299,7 @@ uint32_t vss_apply(struct model *model, struct process *process, const PB(Call) 
     case PB_METHOD(SET_BACKUP_STATE):
         object->has_state = true;
         object->backup_type = call->set_backup_state->backup_type;
+        object->component_mode = call->set_backup_state->select_components;
         break;
     case PB_METHOD(DISABLE_WRITER_CLASSES):
         object->disabled |= known_ids(call->disable_writer_classes->writer_ids,
@@ -314,10 +322,16 @@ uint32_t vss_apply(struct model *model, struct process *process, const PB(Call) 
     case PB_METHOD(FREE_WRITER_STATUS):
         object->has_status = false;
         break;
+    case PB_METHOD(ADD_COMPONENT):
+        object->has_component = true;
+        break;
+    case PB_METHOD(SET_BACKUP_SUCCEEDED):
+        object->has_outcome = true;
+        break;
     case PB_METHOD(DELETE_SNAPSHOTS):
         return copies_delete(model, call->delete_snapshots);
     default:
-        return apply_creation(model, process, call->method_case);
+        return apply_creation(model, process, call);
     }
     return 0;
 }
@@ -334,9 +348,8 @@ void vss_view(struct model *model, const struct process *process, const PB(Call)
         view->hresults[i] = object->states[i] == STATE_FAILED_AT_FREEZE ? writer_timeout : 0;
     }
     if (call->method_case == PB_METHOD(IS_VOLUME_SUPPORTED)) {
-        const char *name = call->is_volume_supported->volume;
-        const char *at = strlen(name) > 3 ? strchr("cdef", name[strlen(name) - 3]) : NULL;
-        view->supports = at != NULL && (model->unsupported & 1u << (at - "cdef")) == 0;
+        unsigned volume = volume_bit(call->is_volume_supported->volume);
+        view->supports = volume != 0 && (model->unsupported & volume) == 0;
     }
 }
 
@@ -372,7 +385,8 @@ void vss_check_held(struct model *model)
         const struct object *object = &process->object;
         bool waits = process->is_alive && !process->is_killed && object->open_leases > 0 &&
                      object->backup_type == PB_VALUE(BACKUP_TYPE, BACKUP_TYPE_COPY) && !object->no_writers &&
-                     !object->complete_called && process->link != 0 && !is_asked_for_snapshots(process);
+                     !object->component_mode && !object->complete_called && process->link != 0 &&
+                     !is_asked_for_snapshots(process);
         REQUIRE(model, !waits || model->now_ms < object->handed_ms + object->complete_within_ms + SLACK_MS,
                 "requester %llu holds an open COPY backup for too long", (unsigned long long)process->id);
     }

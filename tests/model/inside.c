@@ -1,0 +1,64 @@
+/* What cannot be seen from outside: whose a requester's set is. The only part that looks into the broker. */
+#include "service/broker/job.h"
+#include "service/broker/set.h"
+#include "service/broker/state.h"
+#include "tests/model/model.h"
+
+enum {
+    AFTER_ONE_FREEZE_MS = 60 * 1000
+};
+
+void inside_check(const struct model *model)
+{
+#ifdef SHADOWPIPE_CHECK_INVARIANTS
+    (void)model; /* the broker does it by itself */
+#else
+    broker_check_invariants(model->broker);
+#endif
+}
+
+static const struct set *set_of(const struct model *model, const struct process *process)
+{
+    LIST_EACH(const struct set, set, &model->broker->sets, link)
+    {
+        if (set->requester != NULL && set->requester->id == process->id - process->base)
+            return set;
+    }
+    return NULL;
+}
+
+static struct request_seen *request_of(struct model *model, const struct job *job)
+{
+    const struct connection *connection = job->request.connection;
+    struct link *link = connection != NULL ? link_find(model, connection->id) : NULL;
+    return link != NULL && !link->is_raw ? request_find_seen(link, job->request.id) : NULL;
+}
+
+bool inside_begins_set(const struct model *model, const struct link *link, uint32_t id)
+{
+    LIST_EACH(const struct set, set, &model->broker->sets, link)
+    {
+        const struct job *job = LIST_FIRST(&set->members, struct job, link);
+        if (job != NULL && set->phase == PB_PHASE(STARTING) && job->request.connection != NULL &&
+            job->request.connection->id == link->id && job->request.id == id)
+            return true;
+    }
+    return false;
+}
+
+void inside_freezes(struct model *model, const struct process *process)
+{
+    const struct set *set = set_of(model, process);
+    REQUIRE(model, set != NULL || process->object.is_session, "DoSnapshotSet for nobody");
+    if (set == NULL)
+        return;
+    LIST_EACH(const struct job, job, &set->members, link)
+    {
+        struct request_seen *request = request_of(model, job);
+        if (request == NULL)
+            continue;
+        REQUIRE(model, request->frozen_ms == 0 || model->now_ms - request->frozen_ms >= AFTER_ONE_FREEZE_MS,
+                "writers are frozen twice within a minute for request %u", (unsigned)request->id);
+        request->frozen_ms = model->now_ms;
+    }
+}
