@@ -141,6 +141,9 @@ struct broker_config {
     uint32_t hold_point_ms;        /* a set at a hold point: 30 s */
     uint32_t gate_idle_ms;         /* the gate without a call in flight: 30 s */
     uint32_t in_progress_retry_ms; /* first retry of StartSnapshotSet: 1 s, growing to 5 s */
+    uint32_t retry_later_ms;       /* after what Microsoft advises to try again ten minutes later */
+    uint32_t max_retries_later;    /* of one request: 3 */
+    uint32_t freeze_pause_ms;      /* from one freeze for a request to the next: 60 s */
     uint32_t complete_within_ms;   /* 60 min */
     uint32_t lease_ttl_ms;         /* a detached lease without renewal: 20 min */
     uint32_t max_lease_ttl_ms;     /* 7 days */

@@ -7,6 +7,7 @@
 #include "service/broker/inventory_steps.h"
 #include "service/broker/log.h"
 #include "service/broker/message.h"
+#include "service/broker/overdue.h"
 #include "service/broker/state.h"
 #include "service/broker/writers.h"
 
@@ -297,12 +298,7 @@ static void on_replied(void *subject, PB(Call__MethodCase) method, size_t index,
 static void on_overdue(void *subject, PB(Call__MethodCase) method)
 {
     struct inventory *inventory = subject;
-    PB(Status) *status = status_make(&inventory->broker->arena, PB_CODE(DEADLINE_EXCEEDED), "PHASE_TIMEOUT",
-                                     "%s did not return within its limit", method_name(method));
-    error_retry(status, PB_VALUE(RETRY, RETRY_SOON), 60 * 1000);
-    error_advise(status, "See which writer hangs (vssadmin list writers) and restart its service.");
-    if (status != NULL)
-        status->method = text_constant(method_name(method));
+    PB(Status) *status = error_no_return(inventory->broker, method);
     fail_askers(inventory, status, false);
     requester_kill(inventory->requester, status);
 }

@@ -56,6 +56,7 @@ struct job {
     struct timer resume_timer;
     uint64_t resume_ms; /* it waits for another attempt until then; 0 = it does not */
     uint32_t later_count;
+    bool was_repeated;    /* after a freeze that VSS could not say of why it failed */
     PB(Status) * retried; /* why */
     bool is_split;        /* shared a set that failed, and now shares with those of the same volumes only */
 };

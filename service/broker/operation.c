@@ -7,6 +7,7 @@
 #include "service/broker/error.h"
 #include "service/broker/log.h"
 #include "service/broker/message.h"
+#include "service/broker/overdue.h"
 #include "service/broker/state.h"
 
 enum {
@@ -301,13 +302,7 @@ static void on_replied(void *subject, PB(Call__MethodCase) method, size_t index,
 static void on_overdue(void *subject, PB(Call__MethodCase) method)
 {
     struct operation *operation = subject;
-    struct broker *broker = operation->request.broker;
-    PB(Status) *status = status_make(&broker->arena, PB_CODE(DEADLINE_EXCEEDED), "PHASE_TIMEOUT",
-                                     "%s did not return within its limit", method_name(method));
-    error_retry(status, PB_VALUE(RETRY, RETRY_SOON), 60 * 1000);
-    error_advise(status, "Look into the Application and System event logs for the provider's messages.");
-    if (status != NULL)
-        status->method = text_constant(method_name(method));
+    PB(Status) *status = error_no_return(operation->request.broker, method);
     if (operation->stage != OPERATION_ENDING) {
         answer_failure(operation, status);
         operation->stage = OPERATION_ENDING;

@@ -5,6 +5,7 @@
 #include "service/broker/error.h"
 #include "service/broker/log.h"
 #include "service/broker/message.h"
+#include "service/broker/overdue.h"
 #include "service/broker/record.h"
 #include "service/broker/rights.h"
 #include "service/broker/state.h"
@@ -302,8 +303,7 @@ static void on_replied(void *subject, PB(Call__MethodCase) method, size_t index,
 static void on_overdue(void *subject, PB(Call__MethodCase) method)
 {
     struct broker *broker = subject;
-    PB(Status) *status = status_make(&broker->arena, PB_CODE(DEADLINE_EXCEEDED), "PHASE_TIMEOUT",
-                                     "%s did not return within its limit", method_name(method));
+    PB(Status) *status = error_no_return(broker, method);
     note_failure(broker, status);
     requester_kill(broker->retention.requester, status);
 }

@@ -2,6 +2,7 @@
 
 #include "service/broker/error.h"
 #include "service/broker/message.h"
+#include "service/broker/overdue.h"
 #include "service/broker/state.h"
 
 enum {
@@ -80,21 +81,17 @@ static bool is_failure(uint32_t hresult)
     return (hresult & 0x80000000u) != 0;
 }
 
-static PB(Status) * not_finished(struct broker *broker, const char *name, uint32_t outcome)
+static PB(Status) * not_finished(struct broker *broker, PB(Call__MethodCase) method, uint32_t outcome)
 {
     PB(Status) *status =
-        status_make(&broker->arena, PB_CODE(DEADLINE_EXCEEDED), "PHASE_TIMEOUT",
-                    outcome == ASYNC_CANCELLED ? "%s took longer than its limit and was cancelled"
-                                               : "%s took longer than its limit and could not be cancelled",
-                    name);
+        error_overdue(broker, method,
+                      outcome == ASYNC_CANCELLED ? "took longer than its limit and was cancelled"
+                                                 : "took longer than its limit and could not be cancelled");
     if (status == NULL)
         return NULL;
     status->hresult = outcome;
     status->hresult_name = text_constant(vss_code_name(outcome, (char[11]){0}));
-    status->method = text_constant(name);
-    error_retry(status, PB_VALUE(RETRY, RETRY_SOON), 60 * 1000);
-    return error_advise(status, "See which writer hangs (vssadmin list writers) and restart its service, or "
-                                "raise the limit.");
+    return status;
 }
 
 /* QueryStatus said something that is neither the end nor a failure. */
@@ -145,7 +142,7 @@ PB(Status) * reply_failure(struct broker *broker, PB(Call__MethodCase) method, c
     else if (is_async && is_failure(outcome))
         status = failed(broker, name, reply, outcome);
     else if (is_async && (outcome == ASYNC_PENDING || outcome == ASYNC_CANCELLED))
-        status = not_finished(broker, name, outcome);
+        status = not_finished(broker, method, outcome);
     else if (is_async && outcome != ASYNC_FINISHED)
         status = not_ended(broker, name, outcome);
     else if (is_async && is_failure(reply->wait_hresult)) /* it counts although QueryStatus saw none */

@@ -8,6 +8,7 @@
 #include "service/broker/gate.h"
 #include "service/broker/log.h"
 #include "service/broker/message.h"
+#include "service/broker/overdue.h"
 #include "service/broker/sequence.h"
 #include "service/broker/state.h"
 
@@ -127,12 +128,7 @@ void session_end(struct session *session, PB(Status) * failure)
 
 static void kill(struct session *session)
 {
-    PB(Status) *why = status_make(&session->broker->arena, PB_CODE(DEADLINE_EXCEEDED), "REQUESTER_STUCK",
-                                  "%s did not return, so the process had to be killed",
-                                  method_name(requester_busy_with(session->requester)));
-    error_retry(why, PB_VALUE(RETRY, RETRY_SOON), 60 * 1000);
-    requester_kill(session->requester,
-                   error_advise(why, "VSS may need minutes to notice; see the Application event log."));
+    requester_kill(session->requester, error_stuck(session->broker, requester_busy_with(session->requester)));
 }
 
 /* While it ends. AbortBackup still gets through to an asynchronous call that runs. */
@@ -217,7 +213,7 @@ void session_gate_expired(struct session *session)
     PB(Status) *status = status_make(&broker->arena, PB_CODE(ABORTED), "GATE_TIMEOUT",
                                      "the snapshot set was not created within the %u s that one may take",
                                      (unsigned)broker->config.gate_hold_ms / 1000);
-    error_retry(status, PB_VALUE(RETRY, RETRY_SOON), 60 * 1000);
+    error_retry(status, PB_VALUE(RETRY, RETRY_SOON), broker->config.freeze_pause_ms);
     error_advise(status, "See which writer or provider is slow in the Application event log.");
     session_end(session, status != NULL ? status : error_no_memory());
 }
@@ -285,12 +281,7 @@ static void on_overdue(void *subject, PB(Call__MethodCase) method)
         end_overdue(session);
         return;
     }
-    PB(Status) *status = status_make(&broker->arena, PB_CODE(DEADLINE_EXCEEDED), "PHASE_TIMEOUT",
-                                     "%s did not return within its limit", method_name(method));
-    if (status != NULL)
-        status->method = text_constant(method_name(method));
-    error_retry(status, PB_VALUE(RETRY, RETRY_SOON), 60 * 1000);
-    error_advise(status, "See which writer hangs (vssadmin list writers) and restart its service.");
+    PB(Status) *status = error_no_return(broker, method);
     session_end(session, status != NULL ? status : error_no_memory());
     timer_stop(&session->timer); /* its cancellation has been tried */
     end_overdue(session);

@@ -12,6 +12,7 @@
 #include "service/broker/lease_documents.h"
 #include "service/broker/log.h"
 #include "service/broker/message.h"
+#include "service/broker/overdue.h"
 #include "service/broker/set_volumes.h"
 #include "service/broker/state.h"
 #include "service/broker/watch.h"
@@ -19,7 +20,8 @@
 
 enum {
     ARENA_BYTES = 64 * 1024 * 1024,
-    TICK_MS = 1000
+    TICK_MS = 1000,
+    BLAME_MS = 30 * 1000 /* who hung before may hang again, and all others wait for the gate */
 };
 
 /* ---- what it is ---- */
@@ -195,16 +197,22 @@ static void sequence_done(void *subject)
     }
 }
 
+static uint32_t least(uint32_t one, uint32_t other)
+{
+    return one < other ? one : other;
+}
+
 static uint32_t limit_ms(void *subject, enum limit limit)
 {
     const struct set *set = subject;
-    uint32_t most_ms = set->limits_ms[limit];
-    if (limit == LIMIT_CALL && set->phase != PB_PHASE(ADDING_VOLUMES))
-        return set->broker->config.call_ms; /* the request's limit for adding volumes is no other call's */
-    if (limit != LIMIT_CREATE)
-        return most_ms;
-    uint32_t left_ms = gate_left_ms(set->broker);
-    return left_ms < most_ms ? left_ms : most_ms;
+    uint32_t most_ms = limit_default_ms(&set->broker->config, limit);
+    /* The request's limit for adding volumes is no other synchronous call's: those can only be killed. */
+    bool is_wished = limit != LIMIT_CALL || set->phase == PB_PHASE(ADDING_VOLUMES);
+    if (is_wished && set->wished_ms[set->phase] != 0)
+        most_ms = least(most_ms, set->wished_ms[set->phase]);
+    if (limit == LIMIT_STATUS && set->blamed != NULL)
+        most_ms = least(most_ms, BLAME_MS);
+    return limit == LIMIT_CREATE ? least(most_ms, gate_left_ms(set->broker)) : most_ms;
 }
 
 static void on_phase(void *subject, PB(Phase) phase)
@@ -249,7 +257,7 @@ void set_gate_expired(struct set *set)
     PB(Status) *status = status_make(&broker->arena, PB_CODE(ABORTED), "GATE_TIMEOUT",
                                      "the snapshot set was not created within the %u s that one may take",
                                      (unsigned)broker->config.gate_hold_ms / 1000);
-    error_retry(status, PB_VALUE(RETRY, RETRY_SOON), AFTER_FREEZE_MS);
+    error_retry(status, PB_VALUE(RETRY, RETRY_SOON), broker->config.freeze_pause_ms);
     set_fail(set, error_advise(status, "See which writer or provider is slow in the Application event log."));
 }
 
@@ -316,15 +324,11 @@ static void on_overdue(void *subject, PB(Call__MethodCase) method)
 {
     struct set *set = subject;
     struct broker *broker = set->broker;
-    PB(Status) *status = status_make(&broker->arena, PB_CODE(DEADLINE_EXCEEDED), "PHASE_TIMEOUT",
-                                     "%s did not return within its limit", method_name(method));
+    PB(Status) *status = error_no_return(broker, method);
     if (status != NULL) {
-        status->method = text_constant(method_name(method));
         status->phase = set->phase;
         status->attempts = set->attempt;
     }
-    error_retry(status, PB_VALUE(RETRY, RETRY_SOON), AFTER_FREEZE_MS);
-    error_advise(status, "See which writer hangs (vssadmin list writers) and restart its service.");
     if (set_is_ending(set)) {
         set_end_overdue(set);
         return;

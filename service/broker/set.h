@@ -73,7 +73,7 @@ struct phase_time {
 
 enum {
     PHASE_TIMES = 48,
-    AFTER_FREEZE_MS = 60 * 1000 /* no second freeze of the same writers before this */
+    PHASES = 16 /* of enum Phase */
 };
 
 struct set {
@@ -109,7 +109,7 @@ struct set {
     bool is_dry; /* everything is checked, nothing is frozen: it never comes to the gate */
     uint32_t complete_within_ms;
 
-    uint32_t limits_ms[LIMITS];
+    uint32_t wished_ms[PHASES]; /* by phase, the limit that the request gave; 0 = none */
 
     struct set_volume
         *volumes; /* first those that were added, then those that were asked about, then the rest */
@@ -166,6 +166,7 @@ struct set {
     bool restart;        /* once it has ended, again with a fresh object */
     uint64_t resume_ms;  /* and not before this; 0 = at once */
     PB(Status) * blamed; /* the failure whose writers are being looked for */
+    PB(Call__MethodCase) blamed_method;
     PB(Status) * completion_failure;
 
     PB(Phase) phase;
@@ -215,6 +216,7 @@ bool set_no_memory(struct set *set);
 /* A failure that may pass by itself: the members wait, in the queue, and begin again. False: not for these.
  */
 bool set_retry_later(struct set *set, const PB(Status) * status);
+void set_time_retry(const struct set *set, PB(Status) * status);
 /* After PrepareForBackup: again without the tolerated writers that have failed, where that is asked for.
  * False: it is not, or none has. */
 bool set_retry_without_failed(struct set *set);

@@ -12,6 +12,7 @@
 #include "service/broker/lease_documents.h"
 #include "service/broker/log.h"
 #include "service/broker/message.h"
+#include "service/broker/overdue.h"
 #include "service/broker/set.h"
 #include "service/broker/state.h"
 #include "service/broker/watch.h"
@@ -126,15 +127,6 @@ void set_end(struct set *set)
     /* Any other synchronous call has its limit still to come. */
 }
 
-static void kill(struct set *set, const char *what)
-{
-    PB(Status) *why = status_make(&set->broker->arena, PB_CODE(DEADLINE_EXCEEDED), "REQUESTER_STUCK",
-                                  "%s did not return, so the process had to be killed", what);
-    error_retry(why, PB_VALUE(RETRY, RETRY_SOON), 60 * 1000);
-    requester_kill(set->requester,
-                   error_advise(why, "VSS may need minutes to notice; see the Application event log."));
-}
-
 /* The call under way is lost. AbortBackup still gets through to a running asynchronous one; behind a
  * synchronous one it would only wait. */
 void set_end_overdue(struct set *set)
@@ -142,12 +134,16 @@ void set_end_overdue(struct set *set)
     if (set->requester == NULL || set->requester->state != REQUESTER_READY)
         return;
     PB(Call__MethodCase) method = requester_busy_with(set->requester);
+    if (set->stage == SET_COMPLETING) {
+        sequence_stop(&set->sequence);
+        set_end_completion_failed(set, error_no_return(set->broker, method));
+    }
     if (set->stage == SET_DRAINING && set_owes_abort(set) && method_is_asynchronous(method)) {
         abort_backup(set);
         timer_set(set->broker, &set->timer, set->broker->config.abort_ms);
         return;
     }
-    kill(set, method_name(method));
+    requester_kill(set->requester, error_stuck(set->broker, method));
 }
 
 void set_end_waited(struct set *set)

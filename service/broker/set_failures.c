@@ -1,12 +1,14 @@
 /* What becomes of a set when a call of it fails: another attempt, where one may help, or an answer to each
  * member.
  *
- * At once with a fresh object, when VSS could not say what went wrong and nobody has been frozen yet, or
- * without the tolerated writers that failed. In ten minutes and three times at most, when Microsoft's advice
- * for the code is so and the request has the time; it leaves the gate for that, and waits in the queue. Never
- * are writers frozen for one request again within a minute. */
+ * Once with a fresh object, when VSS could not say what went wrong; or without the tolerated writers that
+ * failed. In ten minutes and three times at most, when Microsoft's advice for the code is so. Who is to be
+ * frozen again waits for a minute, which has to be within the request's time; for that, as for the ten, it
+ * leaves the gate and waits in the queue. Where a writer may have been the cause they are asked who it was.
+ */
 #include <string.h>
 
+#include "proto/status.h"
 #include "service/broker/error.h"
 #include "service/broker/job.h"
 #include "service/broker/log.h"
@@ -17,8 +19,7 @@
 #include "service/broker/writers.h"
 
 enum {
-    ATTEMPTS_MAX = 2, /* of one set, for VSS_E_UNEXPECTED */
-    LATER_MAX = 3,
+    ATTEMPTS_MAX = 2,       /* of one set, for VSS_E_UNEXPECTED */
     RESERVE_MS = 60 * 1000, /* what an attempt has to have left when its wait is over */
     DISABLED_MAX = 256
 };
@@ -46,17 +47,7 @@ static bool may_restart(const struct set *set)
     return set_is_wanted(set) && !set->broker->stopping;
 }
 
-/* ---- at once ---- */
-
-/* What PrepareForBackup says always reaches the client. */
-static bool may_repeat(const struct set *set, PB(Call__MethodCase) method, const PB(Status) * status)
-{
-    bool is_transient = status->hresult == unexpected || status->hresult == unexpected_old;
-    return is_transient && method != PB_METHOD(PREPARE_FOR_BACKUP) && !set->freeze_begun &&
-           set->attempt - set->earlier_attempts < ATTEMPTS_MAX && may_restart(set);
-}
-
-/* ---- later ---- */
+/* ---- once more ---- */
 
 static bool has_time(const struct set *set, uint64_t resume_ms)
 {
@@ -68,14 +59,63 @@ static bool has_time(const struct set *set, uint64_t resume_ms)
     return true;
 }
 
+/* 0: nobody was frozen. */
+static uint64_t next_freeze_ms(const struct set *set)
+{
+    return set->freeze_begun ? set->freeze_ms + set->broker->config.freeze_pause_ms : 0;
+}
+
+/* What PrepareForBackup says always reaches the client. */
+static bool may_repeat(const struct set *set, PB(Call__MethodCase) method, const PB(Status) * status)
+{
+    bool is_transient = status->hresult == unexpected || status->hresult == unexpected_old;
+    return is_transient && method != PB_METHOD(PREPARE_FOR_BACKUP) && may_restart(set);
+}
+
+/* Nobody has been frozen yet. */
+static bool repeat_at_once(struct set *set, PB(Call__MethodCase) method, const PB(Status) * status)
+{
+    if (set->freeze_begun || set->attempt - set->earlier_attempts >= ATTEMPTS_MAX ||
+        !may_repeat(set, method, status))
+        return false;
+    restart(set, status->message, 0);
+    return true;
+}
+
+/* A writer that has failed will not do better for it. */
+static bool repeat_after_pause(struct set *set, PB(Call__MethodCase) method, const PB(Status) * status)
+{
+    uint64_t resume_ms = next_freeze_ms(set);
+    if (!set->freeze_begun || status->n_writers > 0 || !may_repeat(set, method, status) ||
+        !has_time(set, resume_ms))
+        return false;
+    LIST_EACH(const struct job, job, &set->members, link)
+    {
+        if (job->was_repeated)
+            return false;
+    }
+    LIST_EACH(struct job, job, &set->members, link)
+    {
+        job->was_repeated = true;
+        job->retried = MESSAGE_COPY(&job->arena, status);
+    }
+    restart(set, status->message, resume_ms);
+    return true;
+}
+
+/* ---- later ---- */
+
 bool set_retry_later(struct set *set, const PB(Status) * status)
 {
-    uint64_t resume_ms = set->broker->now_ms + status->retry_after_ms;
+    const struct broker_config *config = &set->broker->config;
+    uint64_t resume_ms = set->broker->now_ms + config->retry_later_ms;
+    if (resume_ms < next_freeze_ms(set))
+        resume_ms = next_freeze_ms(set);
     if (status->retry != PB_VALUE(RETRY, RETRY_LATER) || !may_restart(set) || !has_time(set, resume_ms))
         return false;
     LIST_EACH(struct job, job, &set->members, link)
     {
-        if (job->later_count >= LATER_MAX)
+        if (job->later_count >= config->max_retries_later)
             return false;
     }
     LIST_EACH(struct job, job, &set->members, link)
@@ -85,6 +125,16 @@ bool set_retry_later(struct set *set, const PB(Status) * status)
     }
     restart(set, status->message, resume_ms);
     return true;
+}
+
+/* When the client may ask again by itself. */
+void set_time_retry(const struct set *set, PB(Status) * status)
+{
+    const struct broker_config *config = &set->broker->config;
+    if (status->retry == PB_VALUE(RETRY, RETRY_LATER))
+        status->retry_after_ms = config->retry_later_ms;
+    if (set->freeze_begun && status->retryable && status->retry_after_ms < config->freeze_pause_ms)
+        status->retry_after_ms = config->freeze_pause_ms;
 }
 
 /* ---- without the writers that failed ---- */
@@ -125,12 +175,6 @@ static struct job *who_asks(const struct set *set)
     return job->wish->retry_without_failed && job->disabled_count == 0 ? job : NULL;
 }
 
-/* The next freeze has to be a minute after this one. */
-static uint64_t next_freeze_ms(const struct set *set)
-{
-    return set->freeze_begun ? set->freeze_ms + AFTER_FREEZE_MS : 0;
-}
-
 bool set_retry_without_failed(struct set *set)
 {
     struct job *job = who_asks(set);
@@ -143,19 +187,76 @@ bool set_retry_without_failed(struct set *set)
     return true;
 }
 
-/* A call failed that asks the writers; who of them did, their state tells. */
-static bool may_blame(const struct set *set, PB(Call__MethodCase) method)
+/* ---- who of the writers it was ---- */
+
+/* By the code a writer may have been the cause, and it does not say which. */
+static bool is_writers_doing(const PB(Status) * status)
+{
+    static const uint32_t codes[] = {
+        ASYNC_CANCELLED, /* at its limit */
+        0x80042302u,     /* VSS_E_UNEXPECTED */
+        0x8000FFFFu,     /* E_UNEXPECTED */
+        0x80004005u,     /* E_FAIL */
+        0x80042315u,     /* VSS_E_UNEXPECTED_WRITER_ERROR */
+        0x80042328u,     /* VSS_E_TRANSACTION_FREEZE_TIMEOUT */
+        0x80042329u,     /* VSS_E_TRANSACTION_THAW_TIMEOUT */
+        0x80042336u,     /* VSS_E_WRITERERROR_PARTIAL_FAILURE */
+    };
+    const uint32_t first = 0x800423F0u, last = 0x800423F4u; /* VSS_E_WRITERERROR_… */
+    for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++) {
+        if (status->hresult == codes[i])
+            return true;
+    }
+    return status->hresult >= first && status->hresult <= last;
+}
+
+static bool may_blame(const struct set *set, PB(Call__MethodCase) method, const PB(Status) * status)
 {
     bool asks_writers = method == PB_METHOD(PREPARE_FOR_BACKUP) || method == PB_METHOD(DO_SNAPSHOT_SET);
-    return asks_writers && set->has_writers && set->blamed == NULL && who_asks(set) != NULL &&
-           may_restart(set);
+    return asks_writers && set->has_writers && set->blamed == NULL && may_restart(set) &&
+           (is_writers_doing(status) || (who_asks(set) != NULL && status->hresult != ASYNC_PENDING));
+}
+
+/* Their own failure says more than that of the call. False: no memory. */
+static bool name_writers(const struct set *set, PB(Status) * status)
+{
+    struct arena *arena = &set->broker->arena;
+    const PB(WriterStatus) *first = NULL;
+    status->writers = arena_alloc(arena, (set->statuses.count + 1) * sizeof(*status->writers));
+    if (status->writers == NULL)
+        return false;
+    for (size_t i = 0; i < set->statuses.count; i++) {
+        PB(WriterStatus) *writer = set->statuses.items[i];
+        if (!writer->failed || !set_writer_takes_part(set, writer))
+            continue;
+        status->writers[status->n_writers++] = writer;
+        first = first != NULL ? first : writer;
+    }
+    if (first == NULL)
+        return true;
+    uint32_t state = first->state > 0 ? (uint32_t)first->state - 1 : 0;
+    status->message = text_format(arena, "%s; writer %s is in state %s (%s)%s", status->message, first->name,
+                                  writer_state_name(state),
+                                  first->hresult_name[0] != '\0' ? first->hresult_name : "no code",
+                                  status->n_writers > 1 ? ", and others failed too" : "");
+    status->advice = first->advice;
+    const struct vss_code *code = vss_code_find(first->hresult);
+    if (code != NULL && code->hresult != 0)
+        error_retry(status, code->retry, code->retry_after_ms);
+    set_explain_failure(set, status);
+    return status->message != NULL;
 }
 
 bool set_blame_writers(void *subject)
 {
     struct set *set = subject;
+    PB(Status) *status = MESSAGE_COPY(&set->broker->arena, set->blamed);
+    if (status != NULL && name_writers(set, status))
+        status = MESSAGE_COPY(&set->arena, status);
+    if (status != NULL)
+        set->blamed = status; /* else what is known already has to do */
     if (!set_retry_without_failed(set))
-        set_call_failed(set, PB_METHOD(_NOT_SET), 0, set->blamed);
+        set_call_failed(set, set->blamed_method, 0, set->blamed);
     return false;
 }
 
@@ -175,11 +276,14 @@ static bool go_on_without(struct set *set, const struct set_volume *volume, cons
 
 void set_fail(struct set *set, PB(Status) * status)
 {
+    if (set->blamed != NULL)
+        status = set->blamed; /* what came of the search for the writers is not what counts */
     if (status == NULL)
         status = error_no_memory();
     if (status->phase == PB_PHASE(UNSPECIFIED))
         status->phase = set->phase;
     status->attempts = set->attempt;
+    set_time_retry(set, status);
     LIST_EACH(struct job, job, &set->members, link)
     job_note_failure(job, status);
     set->failed = true;
@@ -187,39 +291,46 @@ void set_fail(struct set *set, PB(Status) * status)
     set_end(set);
 }
 
+/* True: the set has ended, or begins again without a volume that only some want. */
+static bool refuses_volume(struct set *set, size_t index, PB(Status) * status)
+{
+    if (set->added + index >= set->volumes_count)
+        return false;
+    const struct set_volume *volume = &set->volumes[set->added + index];
+    status->volume = TITLE_OF(volume);
+    status->provider = volume->provider_id;
+    return go_on_without(set, volume, status);
+}
+
+/* The writers are being asked who it was. */
+static bool begin_blaming(struct set *set, PB(Call__MethodCase) method, PB(Status) * status)
+{
+    if (!may_blame(set, method, status))
+        return false;
+    status->phase = set->phase;
+    set->blamed = MESSAGE_COPY(&set->arena, status);
+    set->blamed_method = method;
+    if (set->blamed != NULL)
+        set_run(set, set_steps_blame);
+    return set->blamed != NULL;
+}
+
 void set_call_failed(struct set *set, PB(Call__MethodCase) method, size_t index, PB(Status) * status)
 {
+    if (set->blamed != NULL) {
+        status = set->blamed;
+        method = set->blamed_method;
+    }
     if (status == NULL)
         status = error_no_memory();
-    if (set->blamed != NULL)
-        status = set->blamed; /* what came of the search for the writers is not what counts */
-    if (method == PB_METHOD(ADD_TO_SNAPSHOT_SET) && set->added + index < set->volumes_count) {
-        const struct set_volume *volume = &set->volumes[set->added + index];
-        status->volume = TITLE_OF(volume);
-        status->provider = volume->provider_id;
-        if (go_on_without(set, volume, status))
-            return;
-    }
+    if (method == PB_METHOD(ADD_TO_SNAPSHOT_SET) && refuses_volume(set, index, status))
+        return;
     set_name_component(set, method, index, status);
-    if (may_repeat(set, method, status)) {
-        restart(set, status->message, 0);
+    if (repeat_at_once(set, method, status) ||
+        (method == PB_METHOD(DO_SNAPSHOT_SET) && set->blamed == NULL && share_split(set, status)) ||
+        begin_blaming(set, method, status) || repeat_after_pause(set, method, status))
         return;
-    }
-    if (method == PB_METHOD(DO_SNAPSHOT_SET) && share_split(set, status))
+    if (method != PB_METHOD(PREPARE_FOR_BACKUP) && set_retry_later(set, status))
         return;
-    if (may_blame(set, method)) {
-        status->phase = set->phase;
-        set->blamed = MESSAGE_COPY(&set->arena, status);
-        if (set->blamed != NULL) {
-            set_run(set, set_steps_blame);
-            return;
-        }
-    }
-    /* What PrepareForBackup says reaches the client in any case. */
-    if (strcmp(status->method, method_name(PB_METHOD(PREPARE_FOR_BACKUP))) != 0 &&
-        set_retry_later(set, status))
-        return;
-    if (set->freeze_begun && status->retryable && status->retry_after_ms < AFTER_FREEZE_MS)
-        status->retry_after_ms = AFTER_FREEZE_MS;
     set_fail(set, status);
 }

@@ -124,7 +124,7 @@ void set_record_lost(struct set *set, const char *reason)
 {
     PB(Status) *status = status_make(&set->broker->arena, PB_CODE(DATA_LOSS), "SNAPSHOT_LOST",
                                      "a snapshot of this set is gone already: %s", reason);
-    error_retry(status, PB_VALUE(RETRY, RETRY_SOON), AFTER_FREEZE_MS);
+    error_retry(status, PB_VALUE(RETRY, RETRY_SOON), set->broker->config.freeze_pause_ms);
     set_fail(set, error_advise(status, "See who deletes snapshots on this machine; then ask again."));
 }
 

@@ -1,4 +1,6 @@
 /* What a set is to be: the union of its members' volumes, and what they have in common. */
+#include <string.h>
+
 #include "service/broker/job.h"
 #include "service/broker/message.h"
 #include "service/broker/set.h"
@@ -72,23 +74,12 @@ static bool add_ids(struct set *set, const struct job *job)
 
 static void take_limits(struct set *set, const PB(CreateSnapshot) * wish)
 {
-    static const struct {
-        PB(Phase) phase;
-        enum limit limit;
-    } pairs[] = {{PB_PHASE(GATHERING), LIMIT_GATHER},
-                 {PB_PHASE(ADDING_VOLUMES), LIMIT_CALL},
-                 {PB_PHASE(PREPARING), LIMIT_PREPARE},
-                 {PB_PHASE(CREATING), LIMIT_CREATE},
-                 {PB_PHASE(COMPLETING), LIMIT_COMPLETE}};
-    for (int limit = 0; limit < LIMITS; limit++)
-        set->limits_ms[limit] = limit_default_ms(&set->broker->config, (enum limit)limit);
+    memset(set->wished_ms, 0, sizeof set->wished_ms);
     for (size_t i = 0; i < wish->n_phase_timeouts; i++) {
-        for (size_t j = 0; j < sizeof pairs / sizeof pairs[0]; j++) {
-            uint32_t *limit_ms_of = &set->limits_ms[pairs[j].limit];
-            if (pairs[j].phase == wish->phase_timeouts[i]->phase &&
-                wish->phase_timeouts[i]->timeout_ms < *limit_ms_of)
-                *limit_ms_of = wish->phase_timeouts[i]->timeout_ms;
-        }
+        uint32_t *wished_ms = &set->wished_ms[wish->phase_timeouts[i]->phase];
+        uint32_t timeout_ms = wish->phase_timeouts[i]->timeout_ms;
+        if (*wished_ms == 0 || timeout_ms < *wished_ms)
+            *wished_ms = timeout_ms;
     }
 }
 

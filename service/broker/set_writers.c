@@ -185,9 +185,8 @@ bool set_judge_writers(struct set *set)
         PB(Status) *status =
             writers_failure(set->broker, failed, count, method_name(set->status_after), set->phase);
         set_explain_failure(set, status);
-        if (status != NULL && set->freeze_begun && status->retryable &&
-            status->retry_after_ms < AFTER_FREEZE_MS)
-            status->retry_after_ms = AFTER_FREEZE_MS;
+        if (status != NULL)
+            set_time_retry(set, status);
         if (status != NULL && list_count(&set->members) == 1 && set_retry_later(set, status))
             return false;
         if (status != NULL)

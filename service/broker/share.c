@@ -172,7 +172,7 @@ bool share_split(struct set *set, const PB(Status) * status)
 {
     struct broker *broker = set->broker;
     const struct job *first = LIST_FIRST(&set->members, struct job, link);
-    uint64_t resume_ms = set->freeze_ms + AFTER_FREEZE_MS;
+    uint64_t resume_ms = set->freeze_ms + broker->config.freeze_pause_ms;
     bool differ = false;
     size_t waiting = 0;
     LIST_EACH(struct job, job, &set->members, link)

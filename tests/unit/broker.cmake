@@ -20,6 +20,7 @@ foreach(name IN ITEMS
     broker_rights
     broker_sessions
     broker_snapshots
+    broker_time_limits
     broker_sharing
     broker_volumes
     broker_warm

@@ -233,10 +233,11 @@ static void obey(struct world *world, struct fake_requester *requester, const PB
         break;
     case ACT_FAIL_ASYNC:
         reply.async_hresult = rule->hresult;
-        if (call->method_case == PB_METHOD(DO_SNAPSHOT_SET)) {
+        if (call->method_case == PB_METHOD(DO_SNAPSHOT_SET) ||
+            call->method_case == PB_METHOD(PREPARE_FOR_BACKUP))
             requester->last_step = call->method_case; /* the writers know of it */
+        if (call->method_case == PB_METHOD(DO_SNAPSHOT_SET))
             close_set(world, requester);
-        }
         send_reply(world, requester, frame->id, &reply);
         break;
     case ACT_DIE:

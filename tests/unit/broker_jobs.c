@@ -212,19 +212,59 @@ static void test_unexpected_is_repeated_once(void **state)
     world_end(world);
 }
 
-/* Writers are not frozen a second time: the client is told when to ask. */
-static void test_no_second_freeze(void **state)
+/* Once more, a minute later and with a fresh object; who has not the time for that is told when to ask. */
+static void test_second_freeze(void **state)
 {
     (void)state;
     struct world *world = world_new();
     struct peer *client = client_connect(world, NULL, USER_RIGHTS);
-    world_rule(world, PB_METHOD(DO_SNAPSHOT_SET), 0, ACT_FAIL_ASYNC, 0x80042302u);
+    world_rule(world, PB_METHOD(DO_SNAPSHOT_SET), 1, ACT_FAIL_ASYNC, 0x80042302u);
     uint32_t id = client_snapshot(world, client, "C:");
+    world_run(world);
+    assert_null(client_final(client, id));
+    assert_int_equal(client_progress(client, id)->waiting_for, PB_VALUE(WAITING_FOR, WAITING_FOR_RETRY));
+    assert_int_equal(client_progress(client, id)->attempt, 2);
+    world_advance(world, 59999);
+    assert_int_equal(world_calls(world, PB_METHOD(DO_SNAPSHOT_SET)), 1);
+    world_advance(world, 1);
+    assert_int_equal(client_snapshot_reply(client, id)->attempts, 2);
+    /* It happens again: that was the one attempt. */
+    world_clear_rules(world);
+    world_rule(world, PB_METHOD(DO_SNAPSHOT_SET), 0, ACT_FAIL_ASYNC, 0x80042302u);
+    id = client_snapshot(world, client, "C:");
+    world_advance(world, 60000);
+    const PB(Status) *status = client_status(client, id);
+    assert_int_equal(status->attempts, 2);
+    assert_string_equal(status->method, "DoSnapshotSet");
+    assert_true(status->retry_after_ms >= 60000);
+    world_end(world);
+}
+
+static void test_no_time_for_a_second_freeze(void **state)
+{
+    (void)state;
+    struct world *world = world_new();
+    struct peer *client = client_connect(world, NULL, USER_RIGHTS);
+    PB(CreateSnapshot) wish = SHADOWPIPE__V1__CREATE_SNAPSHOT__INIT;
+    char *volumes[] = {(char *)(uintptr_t) "C:"};
+    wish.volumes = volumes;
+    wish.n_volumes = 1;
+    PB(Envelope) envelope = ENVELOPE_OF(CREATE_SNAPSHOT, create_snapshot, &wish);
+    envelope.timeout_ms = 2 * 60 * 1000 - 1; /* the pause, and a minute for the attempt */
+    world_rule(world, PB_METHOD(DO_SNAPSHOT_SET), 0, ACT_FAIL_ASYNC, 0x80042302u);
+    uint32_t id = client_send(world, client, &envelope);
+    world_run(world);
+    assert_int_equal(client_status(client, id)->attempts, 1);
+    assert_int_equal(client_status(client, id)->retry_after_ms, 60000);
+    /* A writer is to blame, which will fail again. */
+    world_writer_fails(world, 1, PB_METHOD(DO_SNAPSHOT_SET), 9, 0x800423F4u);
+    id = client_snapshot(world, client, "C:");
     world_run(world);
     const PB(Status) *status = client_status(client, id);
     assert_int_equal(status->attempts, 1);
-    assert_true(!status->retryable || status->retry_after_ms >= 60000);
-    assert_int_equal(world_calls(world, PB_METHOD(DO_SNAPSHOT_SET)), 1);
+    assert_int_equal(status->hresult, 0x80042302u);
+    assert_string_equal(status->writers[0]->name, "SqlServerWriter");
+    assert_false(status->retryable);
     world_end(world);
 }
 
@@ -800,7 +840,8 @@ int main(void)
         cmocka_unit_test(test_prepare_codes),
         cmocka_unit_test(test_insufficient_storage),
         cmocka_unit_test(test_unexpected_is_repeated_once),
-        cmocka_unit_test(test_no_second_freeze),
+        cmocka_unit_test(test_second_freeze),
+        cmocka_unit_test(test_no_time_for_a_second_freeze),
         cmocka_unit_test(test_end_between_attempts),
         cmocka_unit_test(test_writer_fails),
         cmocka_unit_test(test_unknown_writer_fails),
