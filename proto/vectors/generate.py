@@ -91,7 +91,8 @@ VALID = [
      dict(id=1, hello_reply=dict(
          major=1, server_version="0.1.0", connection_id=42, boot_id="5be7c9d2", os_build="10.0.20348",
          limits=dict(max_request_bytes=1048576, max_reply_bytes=16777215, max_in_flight=16, max_volumes=64,
-                     default_timeout_ms=1800000, max_timeout_ms=86400000),
+                     default_timeout_ms=1800000, max_timeout_ms=86400000, max_leases=128, max_sessions=16,
+                     max_lease_ttl_ms=604800000),
          caller=dict(sid="S-1-5-21-1-2-3-1001", process_id=4711, process_name="backup.exe", elevated=True,
                      rights=["RIGHT_READ", "RIGHT_SNAPSHOT"])))),
     ("ping", "client", "Bytes that come back.", dict(id=7, ping=dict(payload="AAH/"))),
@@ -325,8 +326,8 @@ SESSIONS = [
 ] + [answered(name) for name in (
     "unknown_field", "unknown_field_nested", "unknown_enum_value", "enum_above_32_bits", "uint32_above_32_bits",
     "string_with_nul", "string_not_utf8", "string_overlong_utf8", "truncated_string", "truncated_varint",
-    "overlong_varint", "group", "field_number_zero", "request_twice", "two_requests", "id_after_the_fault", "deep",
-    "amplification")]
+    "overlong_varint", "group", "field_number_zero", "request_twice", "two_requests", "id_after_the_fault", "deep")
+] + [answered("amplification", "CODE_RESOURCE_EXHAUSTED")]
 
 # ---- output --------------------------------------------------------------------------------------------------------
 

@@ -10,6 +10,7 @@
 #include "service/broker/log.h"
 #include "service/broker/message.h"
 #include "service/broker/operation.h"
+#include "service/broker/quota.h"
 #include "service/broker/snapshots.h"
 #include "service/broker/state.h"
 
@@ -153,9 +154,23 @@ static PB(Status) * check(struct broker *broker, const PB(AttachSnapshot) * wish
     return lease_term_check(broker, wish->lease, "attach_snapshot.lease.ttl_ms");
 }
 
+void attach_count(const struct broker *broker, const struct owner *owner, uint32_t *all, uint32_t *own)
+{
+    *all = *own = 0;
+    LIST_EACH(const struct operation, operation, &broker->operations, link)
+    {
+        if (operation->type != &attach_type || !request_is_open(&operation->request))
+            continue;
+        ++*all;
+        *own += operation->request.connection->owner == owner;
+    }
+}
+
 void attach_begin(struct connection *connection, const PB(Envelope) * envelope)
 {
     PB(Status) *refusal = check(connection->broker, envelope->attach_snapshot);
+    if (refusal == NULL)
+        refusal = quota_lease(connection);
     if (refusal != NULL)
         fail_now(connection, envelope->id, refusal);
     else

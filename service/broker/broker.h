@@ -117,6 +117,11 @@ struct broker_config {
     uint32_t max_sets;                  /* 16 */
     uint32_t max_shared_volumes;        /* of one set with several members: 8; 0 = no sharing */
     uint32_t max_queue;                 /* 256 */
+    uint32_t max_sessions;              /* step sessions: 16 */
+    uint32_t max_leases;                /* 256, with the requests that will have one */
+    uint32_t max_leases_per_owner;      /* 128 */
+    uint32_t max_records;               /* of persistent sets: 1024 */
+    uint32_t max_watchers;              /* of the service, and as many of leases: 256 */
     uint32_t warm_requesters;           /* processes kept ready: 0 or 1; 0 */
     uint32_t max_in_flight;             /* per connection: 16 */
     uint32_t max_client_accessible;     /* snapshots of a volume, VSS's MaxShadowCopies: 64 */

@@ -9,6 +9,7 @@
 #include "service/broker/error.h"
 #include "service/broker/lease_documents.h"
 #include "service/broker/log.h"
+#include "service/broker/message.h"
 #include "service/broker/request.h"
 #include "service/broker/requester.h"
 #include "service/broker/session.h"
@@ -211,17 +212,24 @@ static void answer_malformed(struct connection *connection, const struct decode_
     broker->counters.malformed++;
     PB(Code) code = PB_CODE(INVALID_ARGUMENT);
     const char *reason = error->reason;
+    const char *field = arena_strdup(&broker->arena, error->field);
+    const char *limit_name = "";
     const char *advice = "Build the request from shadowpipe.proto of this version.";
     if (strcmp(reason, "UNKNOWN_FIELD") == 0 && error->field[0] == '#') {
         code = PB_CODE(UNIMPLEMENTED);
         reason = "UNKNOWN_REQUEST";
         advice = "Update Shadowpipe: the client asks for something newer.";
-    } else if (strcmp(reason, "NO_MEMORY") == 0 || strcmp(reason, "TOO_LARGE") == 0) {
+    } else if (strcmp(reason, "NO_MEMORY") == 0 || strncmp(reason, "TOO_", 4) == 0) { /* _MANY, _LARGE */
         code = PB_CODE(RESOURCE_EXHAUSTED);
         advice = "Split the request.";
+        limit_name = strcmp(reason, "NO_MEMORY") == 0 ? "memory"
+                     : error->field[0] != '\0'        ? field
+                                                      : "request_memory";
     }
     PB(Status) *status = status_make(&broker->arena, code, reason, "%s", error->message);
-    error_field(error_advise(status, advice), arena_strdup(&broker->arena, error->field));
+    error_field(error_advise(status, advice), field);
+    if (status != NULL && field != NULL)
+        status->limit_name = text_constant(limit_name);
     if (is_request && request_find(connection, error->id) == NULL)
         fail_now(connection, error->id, status);
     else

@@ -9,10 +9,6 @@
 #include "service/broker/requester.h"
 #include "service/broker/state.h"
 
-enum {
-    RETRY_MS = 5000
-};
-
 struct document *document_find(struct connection *connection, const char *id)
 {
     LIST_EACH(struct document, document, &connection->documents, link)
@@ -61,13 +57,11 @@ static PB(Status) * refuse_chunk(struct broker *broker, const char *field, const
                        field);
 }
 
-static PB(Status) * refuse_number(struct broker *broker, const char *limit_name, uint64_t limit)
+static PB(Status) *
+    refuse_number(struct broker *broker, const char *limit_name, uint64_t limit, const char *what)
 {
-    PB(Status) *status =
-        status_make(&broker->arena, PB_CODE(RESOURCE_EXHAUSTED), "LIMIT",
-                    "the documents would pass the limit %s of %llu", limit_name, (unsigned long long)limit);
-    error_limit(status, limit_name, RETRY_MS);
-    return error_advise(status, "Use the documents that were sent, or close their connections.");
+    return error_over_limit(broker, limit_name, limit, what,
+                            "Use the documents that were sent, or close their connections.");
 }
 
 /* NULL: it may begin. */
@@ -87,9 +81,10 @@ static PB(Status) * check_beginning(struct connection *connection, const PB(PutD
                                         "Give the document's size in the first chunk."),
                            "put_document.chunk.total_bytes");
     if (list_count(&connection->documents) >= DOCUMENTS_PER_CONNECTION)
-        return refuse_number(broker, "documents_per_connection", DOCUMENTS_PER_CONNECTION);
+        return refuse_number(broker, "documents_per_connection", DOCUMENTS_PER_CONNECTION,
+                             "documents of one connection");
     if (broker->documents_bytes + total > DOCUMENTS_MAX_BYTES)
-        return refuse_number(broker, "documents_bytes", DOCUMENTS_MAX_BYTES);
+        return refuse_number(broker, "documents_bytes", DOCUMENTS_MAX_BYTES, "bytes of documents");
     return NULL;
 }
 

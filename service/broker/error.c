@@ -38,6 +38,16 @@ PB(Status) * error_limit(PB(Status) * status, const char *limit_name, uint32_t r
     return error_retry(status, PB_VALUE(RETRY, RETRY_SOON), retry_after_ms);
 }
 
+PB(Status) * error_over_limit(struct broker *broker, const char *limit_name, uint64_t limit, const char *what,
+                              const char *advice)
+{
+    PB(Status) *status =
+        status_make(&broker->arena, PB_CODE(RESOURCE_EXHAUSTED), "LIMIT",
+                    "there may be no more than %llu %s (%s)", (unsigned long long)limit, what, limit_name);
+    error_limit(error_advise(status, advice), limit_name, SHORT_RETRY_MS);
+    return status != NULL ? status : error_no_memory();
+}
+
 PB(Status) * error_stopping(struct broker *broker)
 {
     PB(Status) *status = status_make(&broker->arena, PB_CODE(UNAVAILABLE), "SHUTTING_DOWN",

@@ -12,6 +12,9 @@ PB(Status) * error_field(PB(Status) * status, const char *field);
 PB(Status) * error_limit(PB(Status) * status, const char *limit_name, uint32_t retry_after_ms);
 PB(Status) * error_retry(PB(Status) * status, PB(Retry) retry, uint32_t retry_after_ms);
 
+/* "there may be no more than 16 sessions (max_sessions)" */
+PB(Status) * error_over_limit(struct broker *broker, const char *limit_name, uint64_t limit, const char *what,
+                              const char *advice);
 /* The ones that several places give. */
 PB(Status) * error_stopping(struct broker *broker);
 PB(Status) * error_cancelled(struct broker *broker);

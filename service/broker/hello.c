@@ -12,23 +12,19 @@
 /* NULL, or why the connection is one too many. */
 static PB(Status) * check_limits(struct connection *connection)
 {
+    static const char advice[] = "Close connections that are not needed, or raise the limit.";
     struct broker *broker = connection->broker;
     const struct broker_config *config = &broker->config;
     bool manages = (connection->caller.rights & RIGHT_BIT_MANAGE) != 0;
     uint32_t most = manages || config->max_connections <= config->reserved_connections
                         ? config->max_connections
                         : config->max_connections - config->reserved_connections;
-    const char *limit = NULL;
     if (broker->clients >= most)
-        limit = "max_connections";
-    else if (!manages && connection->owner->connections >= config->max_connections_per_owner)
-        limit = "max_connections_per_owner";
-    if (limit == NULL)
-        return NULL;
-    PB(Status) *status = status_make(&broker->arena, PB_CODE(RESOURCE_EXHAUSTED), "LIMIT",
-                                     "too many connections are open (%s)", limit);
-    error_advise(status, "Close connections that are not needed, or raise the limit in the configuration.");
-    return error_limit(status, limit, 1000);
+        return error_over_limit(broker, "max_connections", most, "connections", advice);
+    if (!manages && connection->owner->connections >= config->max_connections_per_owner)
+        return error_over_limit(broker, "max_connections_per_owner", config->max_connections_per_owner,
+                                "connections of one owner", advice);
+    return NULL;
 }
 
 void hello_identified(struct connection *connection, const struct caller *caller, const char *failure)
@@ -113,6 +109,10 @@ static void send_hello_reply(struct connection *connection, const PB(Envelope) *
     limits.max_volumes = MAX_VOLUMES;
     limits.default_timeout_ms = config->default_timeout_ms;
     limits.max_timeout_ms = config->max_timeout_ms;
+    limits.max_leases =
+        config->max_leases_per_owner < config->max_leases ? config->max_leases_per_owner : config->max_leases;
+    limits.max_sessions = config->max_sessions;
+    limits.max_lease_ttl_ms = config->max_lease_ttl_ms;
     PB(Caller) caller = SHADOWPIPE__V1__CALLER__INIT;
     caller.sid = connection->caller.sid;
     caller.service_sid = connection->caller.service_sid;

@@ -11,6 +11,7 @@
 #include "service/broker/job_key.h"
 #include "service/broker/log.h"
 #include "service/broker/message.h"
+#include "service/broker/quota.h"
 #include "service/broker/set.h"
 #include "service/broker/state.h"
 
@@ -146,7 +147,7 @@ static PB(Status) * queue_timeout(struct job *job)
                              "all %u snapshot sets that the service may have are in use",
                              (unsigned)broker->config.max_sets);
         error_limit(status, "max_sets", QUEUE_RETRY_MS);
-        error_advise(status, "Finish backups that are done, or raise max_sets.");
+        error_advise(status, "Finish backups that are done, or raise MaxSets.");
     } else {
         status = status_make(&broker->arena, PB_CODE(UNAVAILABLE), "QUEUE_TIMEOUT",
                              "no turn came within %llu s: %s",
@@ -398,19 +399,26 @@ static struct job *job_new(struct connection *connection, const PB(Envelope) * e
     return job;
 }
 
+/* NULL, or the limit of number that is reached. */
+static PB(Status) * check_room(struct connection *connection, const PB(CreateSnapshot) * wish)
+{
+    struct broker *broker = connection->broker;
+    const struct broker_config *config = &broker->config;
+    if (jobs_waiting(broker) >= config->max_queue)
+        return error_over_limit(broker, "max_queue", config->max_queue, "requests that wait for their turn",
+                                "Ask again later, or raise MaxQueue.");
+    PB(Status) *refusal = wish->dry_run ? NULL : quota_lease(connection);
+    return refusal == NULL && !wish->dry_run && job_is_persistent(wish) ? quota_record(broker) : refusal;
+}
+
 void job_create(struct connection *connection, const PB(Envelope) * envelope)
 {
     struct broker *broker = connection->broker;
     PB(Status) *refusal = job_check(broker, envelope->create_snapshot);
     if (refusal == NULL && job_key_answer(connection, envelope))
         return;
-    size_t waiting = jobs_waiting(broker);
-    if (refusal == NULL && waiting >= broker->config.max_queue) {
-        refusal = status_make(&broker->arena, PB_CODE(RESOURCE_EXHAUSTED), "LIMIT",
-                              "%zu requests wait for their turn already", waiting);
-        error_limit(refusal, "max_queue", QUEUE_RETRY_MS);
-        error_advise(refusal, "Ask again later.");
-    }
+    if (refusal == NULL)
+        refusal = check_room(connection, envelope->create_snapshot);
     if (refusal != NULL) {
         fail_now(connection, envelope->id, refusal);
         return;

@@ -37,6 +37,15 @@ static PB(Status) * invalid(struct broker *broker, const char *reason, const cha
     return error_field(error_advise(status, advice), field);
 }
 
+static PB(Status) * too_many(struct broker *broker, const char *reason, const char *field,
+                             const char *limit_name, const char *message)
+{
+    PB(Status) *status = invalid(broker, reason, field, message, "Split the request.");
+    status->code = PB_CODE(RESOURCE_EXHAUSTED);
+    status->limit_name = text_constant(limit_name);
+    return status;
+}
+
 /* ---- what the wish says ---- */
 
 /* By enum Context. */
@@ -146,8 +155,8 @@ static PB(Status) * check_options(struct broker *broker, const PB(CreateSnapshot
                        "the chosen context has no writers, and so no documents",
                        "Choose the context BACKUP, or leave it out.");
     if (wish->n_providers > PROVIDERS_MAX)
-        return invalid(broker, "TOO_MANY", "create_snapshot.providers", "more than 16 providers are named",
-                       "Name the few that matter.");
+        return too_many(broker, "TOO_MANY", "create_snapshot.providers", "create_snapshot.providers",
+                        "more than 16 providers are named");
     for (size_t i = 0; i < wish->n_providers; i++) {
         if (!text_is_guid(wish->providers[i]))
             return invalid(broker, "BAD_ID", "create_snapshot.providers", "a provider is named by its id",
@@ -169,8 +178,8 @@ PB(Status) * job_check(struct broker *broker, const PB(CreateSnapshot) * wish)
         return invalid(broker, "EMPTY_LIST", "create_snapshot.volumes", "no volume and no path is named",
                        "Name at least one.");
     if (wish->n_volumes > MAX_VOLUMES)
-        return invalid(broker, "TOO_MANY_VOLUMES", "create_snapshot.volumes",
-                       "VSS takes at most 64 volumes in one snapshot set", "Split the request.");
+        return too_many(broker, "TOO_MANY_VOLUMES", "create_snapshot.volumes", "max_volumes",
+                        "VSS takes at most 64 volumes in one snapshot set");
     PB(Status) *status = check_context(broker, wish);
     if (status == NULL)
         status = check_options(broker, wish);
@@ -378,8 +387,8 @@ PB(Status) * job_resolve(struct job *job)
     for (size_t i = 0; i < table_count; i++)
         count += scopes[i] != SCOPE_NONE;
     if (count > MAX_VOLUMES)
-        return invalid(broker, "TOO_MANY_VOLUMES", "create_snapshot.volumes",
-                       "VSS takes at most 64 volumes in one snapshot set", "Split the request.");
+        return too_many(broker, "TOO_MANY_VOLUMES", "create_snapshot.volumes", "max_volumes",
+                        "VSS takes at most 64 volumes in one snapshot set");
     return take_volumes(job, scopes) ? NULL : error_no_memory();
 }
 

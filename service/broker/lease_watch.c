@@ -103,7 +103,14 @@ void lease_watch_begin(struct connection *connection, const PB(Envelope) * envel
 {
     const PB(WatchLease) *wish = envelope->watch_lease;
     PB(Status) *status = NULL;
+    struct broker *broker = connection->broker;
+    uint32_t most = broker->config.max_watchers;
     struct lease *lease = lease_find(connection, wish->lease_id, wish->token, &status);
+    if (lease != NULL && list_count(&broker->lease_watchers) >= most) {
+        status = error_over_limit(broker, "max_watchers", most, "requests that watch a lease",
+                                  "End what watches in vain, or raise MaxWatchers.");
+        lease = NULL;
+    }
     struct lease_watcher *watcher = lease != NULL ? calloc(1, sizeof *watcher) : NULL;
     if (watcher == NULL) {
         fail_now(connection, envelope->id, status);
@@ -113,6 +120,6 @@ void lease_watch_begin(struct connection *connection, const PB(Envelope) * envel
     request_open(&watcher->request, connection, envelope, on_stop);
     if (envelope->timeout_ms == 0)
         request_never_expires(&watcher->request);
-    list_append(&connection->broker->lease_watchers, &watcher->link);
+    list_append(&broker->lease_watchers, &watcher->link);
     tell(watcher, PB_VALUE(LEASE_EVENT_KIND, LEASE_EVENT_PRESENT));
 }

@@ -99,12 +99,13 @@ static PB(Status) * too_few(struct needs *needs)
 static PB(Status) * too_many(struct broker *broker)
 {
     PB(Status) *status =
-        status_make(&broker->arena, PB_CODE(INVALID_ARGUMENT), "TOO_MANY_VOLUMES",
+        status_make(&broker->arena, PB_CODE(RESOURCE_EXHAUSTED), "TOO_MANY_VOLUMES",
                     "with the volumes that the components need there are more than the 64 that "
                     "VSS takes in one snapshot set");
-    return status != NULL
-               ? error_field(error_advise(status, "Split the request."), "create_snapshot.components")
-               : error_no_memory();
+    if (status == NULL)
+        return error_no_memory();
+    status->limit_name = text_constant("max_volumes");
+    return error_field(error_advise(status, "Split the request."), "create_snapshot.components");
 }
 
 static PB(Status) * add_needed(struct set *set, struct job *job, const struct needs *needs)

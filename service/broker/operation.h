@@ -132,6 +132,8 @@ void deletion_begin(struct connection *connection, const PB(Envelope) * envelope
 /* For Progress. */
 void deletion_count(const struct deletion *deletion, uint32_t *done, uint32_t *total);
 void attach_begin(struct connection *connection, const PB(Envelope) * envelope);
+/* Those that will have a lease, if all goes well. */
+void attach_count(const struct broker *broker, const struct owner *owner, uint32_t *all, uint32_t *own);
 /* FinishBackup of an attached lease. */
 void attach_finish(struct connection *connection, const PB(Envelope) * envelope);
 void administration_expose(struct connection *connection, const PB(Envelope) * envelope);

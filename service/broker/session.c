@@ -14,8 +14,7 @@
 
 enum {
     ARENA_BYTES = 256 * 1024,
-    SESSIONS_PER_CONNECTION = 64, /* those that have ended and are remembered included */
-    RETRY_MS = 5000
+    SESSIONS_PER_CONNECTION = 64 /* those that have ended and are remembered included */
 };
 
 /* ---- its end ---- */
@@ -345,6 +344,7 @@ uint32_t sessions_count(const struct broker *broker)
 static PB(Status) * check_open(struct connection *connection, const PB(OpenSession) * open)
 {
     struct broker *broker = connection->broker;
+    const struct broker_config *config = &broker->config;
     if (open->mode == PB_VALUE(SESSION_MODE, SESSION_MODE_UNSPECIFIED))
         return error_field(error_advise(status_make(&broker->arena, PB_CODE(INVALID_ARGUMENT), "NO_MODE",
                                                     "the request does not say what the session is for"),
@@ -355,17 +355,14 @@ static PB(Status) * check_open(struct connection *connection, const PB(OpenSessi
         if (document == NULL || !document->is_complete)
             return error_document(broker, document, "open_session.document_id");
     }
-    const char *limit_name = NULL;
-    if (sessions_count(broker) >= broker->config.max_sets)
-        limit_name = "max_sets";
-    else if (list_count(&connection->sessions) >= SESSIONS_PER_CONNECTION)
-        limit_name = "sessions_per_connection";
-    if (limit_name == NULL)
-        return NULL;
-    PB(Status) *status = status_make(&broker->arena, PB_CODE(RESOURCE_EXHAUSTED), "LIMIT",
-                                     "there are as many sessions as there may be (%s)", limit_name);
-    error_limit(status, limit_name, RETRY_MS);
-    return error_advise(status, "Close sessions that are done.");
+    if (sessions_count(broker) >= config->max_sessions)
+        return error_over_limit(broker, "max_sessions", config->max_sessions, "sessions",
+                                "Close sessions that are done, or raise MaxSessions.");
+    if (list_count(&connection->sessions) >= SESSIONS_PER_CONNECTION)
+        return error_over_limit(broker, "sessions_per_connection", SESSIONS_PER_CONNECTION,
+                                "sessions of one connection",
+                                "Close sessions, those that have ended by themselves too.");
+    return NULL;
 }
 
 /* NULL without memory. */

@@ -110,6 +110,10 @@ bool session_owes_completion(const struct session *session);
 bool session_owes_abort(const struct session *session);
 /* A set of its is being created in VSS, so it may not do without the gate. */
 bool session_is_in_vss(const struct session *session);
+/* It is making a set that will have a record. */
+bool session_makes_record(const struct session *session);
+/* Before StartSnapshotSet: NULL, or why there may be no further persistent set. */
+PB(Status) * session_check_record(const struct session *session);
 bool session_owns(const void *session, const char *id);
 
 /* ---- session_status.c ---- */

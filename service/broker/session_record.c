@@ -4,6 +4,7 @@
 #include "service/broker/gate.h"
 #include "service/broker/log.h"
 #include "service/broker/message.h"
+#include "service/broker/quota.h"
 #include "service/broker/record.h"
 #include "service/broker/rights.h"
 #include "service/broker/sequence.h"
@@ -96,15 +97,29 @@ static bool list_snapshots(struct session *session, PB(StoredSet) * stored)
     return stored->snapshots != NULL;
 }
 
+static bool stays_here(const struct session *session)
+{
+    uint32_t context = session->record.context;
+    return (context & ATTRIBUTE_NO_AUTO_RELEASE) != 0 && (context & ATTRIBUTE_TRANSPORTABLE) == 0;
+}
+
+bool session_makes_record(const struct session *session)
+{
+    return stays_here(session) && session_is_in_vss(session);
+}
+
+PB(Status) * session_check_record(const struct session *session)
+{
+    return stays_here(session) ? quota_record(session->broker) : NULL;
+}
+
 /* Snapshots that outlive the session are its owner's ever after. The client drives VSS itself, so nobody
  * waits for the store here: a crash right now leaves snapshots that look like another program's. */
 static void keep_record(struct session *session)
 {
     struct broker *broker = session->broker;
     struct session_record *record = &session->record;
-    bool stays_here = (record->context & ATTRIBUTE_NO_AUTO_RELEASE) != 0 &&
-                      (record->context & ATTRIBUTE_TRANSPORTABLE) == 0;
-    if (!stays_here || record->snapshots_count == 0 || !text_is_guid(record->set_id) ||
+    if (!stays_here(session) || record->snapshots_count == 0 || !text_is_guid(record->set_id) ||
         record_find_set(broker, record->set_id) != NULL)
         return;
     PB(StoredSet) stored = SHADOWPIPE__V1__STORED_SET__INIT;

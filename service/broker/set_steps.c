@@ -16,7 +16,7 @@
 
 enum {
     WRITERS_MAX = 4096,
-    RETRY_MAX_MS = 5000
+    RETRY_GROWTH = 5 /* of the pause, from the first to the longest */
 };
 
 static const uint32_t snapshot_set_in_progress = 0x80042316u; /* VSS_E_SNAPSHOT_SET_IN_PROGRESS */
@@ -148,7 +148,8 @@ static void wait_for_clearing(struct set *set)
     set_enter_phase(set, PB_PHASE(WAITING_FOR_GATE));
     set->is_clearing = true;
     timer_set(broker, &set->timer, set->retry_ms + random_below(broker, set->retry_ms / 4 + 1));
-    set->retry_ms = set->retry_ms * 2 < RETRY_MAX_MS ? set->retry_ms * 2 : RETRY_MAX_MS;
+    uint32_t most_ms = broker->config.in_progress_retry_ms * RETRY_GROWTH;
+    set->retry_ms = set->retry_ms * 2 < most_ms ? set->retry_ms * 2 : most_ms;
 }
 
 static bool on_started(void *subject, size_t index, const PB(CallReply) * reply)

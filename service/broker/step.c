@@ -256,6 +256,13 @@ static void run_call(struct session_step *step)
         step_fail(step, refusal(step, missing));
         return;
     }
+    if (method == PB_METHOD(START_SNAPSHOT_SET)) {
+        PB(Status) *over = session_check_record(session);
+        if (over != NULL) {
+            step_fail(step, over);
+            return;
+        }
+    }
     /* DoSnapshotSet has been called: VSS refuses both, and nobody has to wait for that. */
     if (needs_gate(method) && !gate_is_held_by_session(session) && !session->record.creation_ended) {
         gate_session_wait(session);

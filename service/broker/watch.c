@@ -207,16 +207,22 @@ static void on_stop(struct request *request, enum request_stop_reason reason)
 
 void watch_begin(struct connection *connection, const PB(Envelope) * envelope)
 {
-    struct watcher *watcher = calloc(1, sizeof *watcher);
+    struct broker *broker = connection->broker;
+    uint32_t most = broker->config.max_watchers;
+    PB(Status) *refusal = NULL;
+    if (list_count(&broker->watchers) >= most)
+        refusal = error_over_limit(broker, "max_watchers", most, "clients that watch the service",
+                                   "End what watches in vain, or raise MaxWatchers.");
+    struct watcher *watcher = refusal == NULL ? calloc(1, sizeof *watcher) : NULL;
     if (watcher == NULL) {
-        fail_now(connection, envelope->id, NULL);
+        fail_now(connection, envelope->id, refusal);
         return;
     }
     request_open(&watcher->request, connection, envelope, on_stop);
     if (envelope->timeout_ms == 0)
         request_never_expires(&watcher->request);
     watcher->needs_state = true; /* the end of this event sends it */
-    list_append(&connection->broker->watchers, &watcher->link);
+    list_append(&broker->watchers, &watcher->link);
 }
 
 void watch_stop(struct broker *broker)

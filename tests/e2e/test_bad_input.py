@@ -16,7 +16,7 @@ BAD = {
     "empty list": ({}, "INVALID_ARGUMENT", "volume"),
     "empty name": ({"volumes": [""]}, "INVALID_ARGUMENT", "volume"),
     "duplicate": ({"volumes": ["S:", "s:\\"]}, "INVALID_ARGUMENT", "S:"),
-    "more than 64": ({"volumes": [f"C:\\mount{i}\\" for i in range(65)]}, "INVALID_ARGUMENT", "64"),
+    "more than 64": ({"volumes": [f"C:\\mount{i}\\" for i in range(65)]}, "RESOURCE_EXHAUSTED", "64"),
     "relative path": ({"paths": [r"data\x"]}, "INVALID_ARGUMENT", "data"),
     "not a volume": ({"volumes": ["nonsense"]}, "INVALID_ARGUMENT", "nonsense"),
     "purpose too long": ({"volumes": ["S:"], "purpose": "p" * 257}, "RESOURCE_EXHAUSTED", "purpose"),

@@ -15,6 +15,7 @@ foreach(name IN ITEMS
     broker_lease_watch
     broker_lane
     broker_lists
+    broker_number_limits
     broker_persistent
     broker_queue
     broker_rights

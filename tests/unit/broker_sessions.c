@@ -697,28 +697,6 @@ static void test_opening_fails(void **state)
     world_end(world);
 }
 
-static void few_sets(struct broker_config *config)
-{
-    config->max_sets = 2;
-}
-
-static void test_limit(void **state)
-{
-    (void)state;
-    struct world *world = world_new_with(few_sets);
-    struct peer *client = client_connect(world, NULL, USER_RIGHTS);
-    const char *session = open_backup(world, client);
-    (void)open_backup(world, client);
-    uint32_t id = send_open(world, client, PB_VALUE(SESSION_MODE, SESSION_MODE_BACKUP), "");
-    world_run(world);
-    assert_string_equal(client_status(client, id)->reason, "LIMIT");
-    assert_string_equal(client_status(client, id)->limit_name, "max_sets");
-    (void)send_close(world, client, session);
-    world_run(world);
-    (void)open_backup(world, client);
-    world_end(world);
-}
-
 static void test_service_stops(void **state)
 {
     (void)state;
@@ -1122,7 +1100,6 @@ int main(void)
         cmocka_unit_test(test_abort_fails),
         cmocka_unit_test(test_requester_dies),
         cmocka_unit_test(test_opening_fails),
-        cmocka_unit_test(test_limit),
         cmocka_unit_test(test_service_stops),
         cmocka_unit_test(test_sessions_are_private),
         cmocka_unit_test(test_rights),

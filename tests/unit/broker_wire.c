@@ -491,26 +491,6 @@ static void test_slots_and_queue(void **state)
     world_end(world);
 }
 
-static void test_queue_is_full(void **state)
-{
-    (void)state;
-    struct world *world = world_new_with(few_slots);
-    world->holds_requesters = true;
-    struct peer *peers[4];
-    uint32_t id = 0;
-    for (int i = 0; i < 4; i++) {
-        peers[i] = client_connect(world, NULL, USER_RIGHTS);
-        client_snapshot(world, peers[i], "C:");
-        id = client_snapshot(world, peers[i], "C:");
-        world_run(world);
-    }
-    const PB(Status) *status = client_status(peers[3], id);
-    assert_int_equal(status->code, PB_CODE(RESOURCE_EXHAUSTED));
-    assert_string_equal(status->limit_name, "max_queue");
-    assert_true(status->retryable);
-    world_end(world);
-}
-
 static void test_slow_reader(void **state)
 {
     (void)state;
@@ -634,7 +614,6 @@ int main(void)
         cmocka_unit_test(test_connection_limits),
         cmocka_unit_test(test_shared_accounts),
         cmocka_unit_test(test_slots_and_queue),
-        cmocka_unit_test(test_queue_is_full),
         cmocka_unit_test(test_slow_reader),
         cmocka_unit_test(test_every_split),
         cmocka_unit_test(test_stop_answers),
