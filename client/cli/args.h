@@ -95,6 +95,8 @@ struct arguments {
     struct string_list as;
     struct string_list mounts;
     const char *attach; /* of run: an id or a device */
+    const char *before_freeze;
+    const char *after_thaw;
     /* snapshot, attach */
     const char *hold;
     uint32_t hold_ms;

@@ -99,11 +99,23 @@ static bool check_request(const struct arguments *arguments, struct text *proble
     return made && check_contexts(arguments, problem);
 }
 
+static bool check_hooks(const struct arguments *arguments, struct text *problem)
+{
+    const char *hooks[] = {arguments->before_freeze, arguments->after_thaw};
+    for (size_t i = 0; i < sizeof hooks / sizeof *hooks; i++) {
+        if (hooks[i] && (!*hooks[i] || strpbrk(hooks[i], "\r\n")))
+            return refuse(problem, "--before-freeze and --after-thaw take one line for the command prompt.");
+    }
+    return true;
+}
+
 bool check_job(const struct arguments *arguments, struct text *problem)
 {
     if (arguments->command == COMMAND_RUN && arguments->program_count == 0)
         return refuse(problem, "\"run\" needs a program behind --, as in: shadowpipe run -v C: -- CMD.");
     if (!check_targets(&arguments->as, false, problem) || !check_targets(&arguments->mounts, true, problem))
+        return false;
+    if (!check_hooks(arguments, problem))
         return false;
     if (arguments->ttl_ms && !arguments->detach)
         return refuse(problem, "--ttl is for --detach: else the lease ends with this command.");

@@ -30,22 +30,33 @@ static struct sp_error *cannot_start(DWORD failure)
     return error_from_win32(failure, "CreateProcessW", "start the program");
 }
 
-bool child_start(struct child *child, const struct program *program, bool output_to_error,
-                 struct sp_error **error)
+static HANDLE open_nothing(void)
+{
+    SECURITY_ATTRIBUTES inherited = {.nLength = sizeof inherited, .bInheritHandle = TRUE};
+    return CreateFileW(L"NUL", GENERIC_READ, FILE_SHARE_READ | FILE_SHARE_WRITE, &inherited, OPEN_EXISTING, 0,
+                       NULL);
+}
+
+bool child_start(struct child *child, const struct program *program, unsigned how, struct sp_error **error)
 {
     STARTUPINFOW startup = {.cb = sizeof startup, .dwFlags = STARTF_USESTDHANDLES};
     PROCESS_INFORMATION process = {0};
+    DWORD flags = CREATE_SUSPENDED | (how & CHILD_ON_ITS_OWN ? CREATE_NO_WINDOW : 0);
     memset(child, 0, sizeof *child);
-    startup.hStdInput = inheritable(STD_INPUT_HANDLE);
+    startup.hStdInput = how & CHILD_WITHOUT_INPUT ? open_nothing() : inheritable(STD_INPUT_HANDLE);
     startup.hStdError = inheritable(STD_ERROR_HANDLE);
-    startup.hStdOutput = output_to_error ? startup.hStdError : inheritable(STD_OUTPUT_HANDLE);
-    if (!CreateProcessW(program->path, program->command_line, NULL, NULL, TRUE, CREATE_SUSPENDED, NULL, NULL,
-                        &startup, &process)) {
-        error_give(error, cannot_start(GetLastError()));
+    startup.hStdOutput = how & CHILD_OUTPUT_TO_ERROR ? startup.hStdError : inheritable(STD_OUTPUT_HANDLE);
+    bool started = CreateProcessW(program->path, program->command_line, NULL, NULL, TRUE, flags, NULL, NULL,
+                                  &startup, &process);
+    DWORD failure = GetLastError();
+    if (how & CHILD_WITHOUT_INPUT && startup.hStdInput != INVALID_HANDLE_VALUE)
+        CloseHandle(startup.hStdInput);
+    if (!started) {
+        error_give(error, cannot_start(failure));
         return false;
     }
     child->process = process.hProcess;
-    child->job = CreateJobObjectW(NULL, NULL);
+    child->job = how & CHILD_ON_ITS_OWN ? NULL : CreateJobObjectW(NULL, NULL);
     if (child->job &&
         !(set_kill_on_close(child->job, true) && AssignProcessToJobObject(child->job, child->process))) {
         /* Inside of a job that allows no other: it runs all the same. */
@@ -65,6 +76,15 @@ bool child_wait(const struct child *child, DWORD wait_ms, uint32_t *exit_code)
         return false;
     *exit_code = code;
     return true;
+}
+
+void child_kill(const struct child *child)
+{
+    if (child->job)
+        TerminateJobObject(child->job, ERROR_PROCESS_ABORTED);
+    else
+        TerminateProcess(child->process, ERROR_PROCESS_ABORTED);
+    WaitForSingleObject(child->process, INFINITE);
 }
 
 void child_free(struct child *child)

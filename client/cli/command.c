@@ -33,11 +33,18 @@ bool session_connect(struct session *session, enum outcome *outcome)
     return session->client != NULL;
 }
 
+struct listener {
+    message_handler *also; /* may be NULL */
+    void *context;
+};
+
 static void show_progress(void *context, const PB(Envelope) * envelope)
 {
-    (void)context;
+    const struct listener *listener = context;
     if (envelope->body_case == PB_BODY(PROGRESS))
         terminal_progress(envelope->progress);
+    if (listener->also)
+        listener->also(listener->context, envelope);
 }
 
 static void tick(void *context)
@@ -46,16 +53,26 @@ static void tick(void *context)
     terminal_tick();
 }
 
-struct message *session_call(struct session *session, const PB(Envelope) * request,
-                             PB(Envelope__BodyCase) expected, enum outcome *outcome)
+struct message *session_ask(struct session *session, const PB(Envelope) * request,
+                            PB(Envelope__BodyCase) expected, message_handler *also, void *context,
+                            struct sp_error **error)
 {
+    struct listener listener = {also, context};
     struct message_options options = {.timeout_ms = session_time_left(session),
                                       .on_message = show_progress,
                                       .on_tick = tick,
+                                      .context = &listener,
                                       .cancel = session->cancel};
-    struct sp_error *error = NULL;
-    struct message *reply = message_call(session->client, request, expected, &options, &error);
+    struct message *reply = message_call(session->client, request, expected, &options, error);
     terminal_clear_progress();
+    return reply;
+}
+
+struct message *session_call(struct session *session, const PB(Envelope) * request,
+                             PB(Envelope__BodyCase) expected, enum outcome *outcome)
+{
+    struct sp_error *error = NULL;
+    struct message *reply = session_ask(session, request, expected, NULL, NULL, &error);
     if (!reply)
         *outcome = session_fail(session, error);
     return reply;

@@ -13,6 +13,7 @@ struct session {
     struct sp_cancel *cancel;
     uint64_t deadline; /* of --timeout, a GetTickCount64 value; UINT64_MAX without */
     bool answered;     /* a JSON value is out already */
+    bool thaw_failed;  /* the command of --after-thaw: what went well otherwise is no success */
 };
 
 /* Each connects by itself and returns the exit code, `run` that of its program. */
@@ -55,6 +56,11 @@ enum outcome session_answer_reply(struct session *session, struct text *text, st
  * failure is reported, and in *outcome. */
 struct message *session_call(struct session *session, const PB(Envelope) * request,
                              PB(Envelope__BodyCase) expected, enum outcome *outcome);
+
+/* The same with `also` for all that comes before the reply. NULL with *error. */
+struct message *session_ask(struct session *session, const PB(Envelope) * request,
+                            PB(Envelope__BodyCase) expected, message_handler *also, void *context,
+                            struct sp_error **error);
 
 /* For what cannot be undone: true with --yes, or when the person at the terminal says so. Without a
  * question it is only seen whether somebody could be asked. False: it is reported, and in *outcome. */

@@ -155,6 +155,8 @@ static int run_on(struct session *session, const PB(SnapshotReply) * reply)
     enum outcome finished = end_backup(session, reply, &result);
     if (outcome == OUTCOME_DONE)
         outcome = finished;
+    if (outcome == OUTCOME_DONE && session->thaw_failed)
+        outcome = OUTCOME_FAILED;
     if (outcome == OUTCOME_DONE && reply->n_uncovered > 0)
         outcome = OUTCOME_PARTIAL;
     return outcome_of_run(result.ran, result.succeeded, result.exit_code, outcome);

@@ -143,6 +143,8 @@ static enum outcome hold_snapshot(struct session *session, const char *attach)
     outcome = session->arguments->detach ? detach(session, reply->envelope->snapshot_reply)
                                          : hold_and_finish(session, reply->envelope->snapshot_reply);
     message_free(reply);
+    if (session->thaw_failed && (outcome == OUTCOME_DONE || outcome == OUTCOME_PARTIAL))
+        outcome = OUTCOME_FAILED;
     return outcome;
 }
 

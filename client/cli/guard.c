@@ -24,65 +24,21 @@ enum removal guard_remove_place(const char *name, const char *target)
 
 /* ---- the side that is guarded ---- */
 
-/* Starts the process with `input` as its standard input and no other handle of ours. */
-static bool start_process(HANDLE input, PROCESS_INFORMATION *process)
-{
-    wchar_t program[MAX_PATH];
-    wchar_t line[] = L"shadowpipe --guard";
-    STARTUPINFOEXW startup = {.StartupInfo = {.cb = sizeof startup, .dwFlags = STARTF_USESTDHANDLES}};
-    DWORD length = GetModuleFileNameW(NULL, program, ARRAYSIZE(program));
-    SIZE_T size = 0;
-    if (length == 0 || length >= ARRAYSIZE(program))
-        return false;
-    startup.StartupInfo.hStdInput = input;
-    InitializeProcThreadAttributeList(NULL, 1, 0, &size);
-    startup.lpAttributeList = malloc(size);
-    if (!startup.lpAttributeList)
-        return false;
-    /* No console and a group of its own: it lives on when the console closes. Out of the caller's job, where
-     * the job allows that: what kills the job would kill it too. */
-    DWORD flags = DETACHED_PROCESS | CREATE_NEW_PROCESS_GROUP | EXTENDED_STARTUPINFO_PRESENT;
-    bool ok = false;
-    if (InitializeProcThreadAttributeList(startup.lpAttributeList, 1, 0, &size)) {
-        ok = UpdateProcThreadAttribute(startup.lpAttributeList, 0, PROC_THREAD_ATTRIBUTE_HANDLE_LIST, &input,
-                                       sizeof input, NULL, NULL) &&
-             (CreateProcessW(program, line, NULL, NULL, TRUE, flags | CREATE_BREAKAWAY_FROM_JOB, NULL, NULL,
-                             &startup.StartupInfo, process) ||
-              CreateProcessW(program, line, NULL, NULL, TRUE, flags, NULL, NULL, &startup.StartupInfo,
-                             process));
-        DeleteProcThreadAttributeList(startup.lpAttributeList);
-    }
-    free(startup.lpAttributeList);
-    return ok;
-}
-
 bool guard_start(struct guard *guard, struct sp_error **error)
 {
-    HANDLE input = NULL;
-    PROCESS_INFORMATION process = {0};
-    guard->pipe = NULL;
-    bool ok = CreatePipe(&input, &guard->pipe, NULL, 0) &&
-              SetHandleInformation(input, HANDLE_FLAG_INHERIT, HANDLE_FLAG_INHERIT) &&
-              start_process(input, &process);
-    DWORD failure = GetLastError();
-    if (input)
-        CloseHandle(input);
-    if (ok) {
-        CloseHandle(process.hThread);
-        CloseHandle(process.hProcess);
+    if (companion_start(&guard->companion, L"--guard", false))
         return true;
-    }
-    guard_stop(guard);
-    error_give(error,
-               error_from_win32(failure, "CreateProcessW", "start the process that guards drive letters"));
+    error_give(error, error_from_win32(GetLastError(), "CreateProcessW",
+                                       "start the process that guards drive letters"));
     return false;
 }
 
 static bool tell(struct guard *guard, const struct text *line)
 {
     DWORD written = 0;
-    return guard->pipe && !line->failed &&
-           WriteFile(guard->pipe, line->data, (DWORD)line->size, &written, NULL) && written == line->size;
+    return guard->companion.input && !line->failed &&
+           WriteFile(guard->companion.input, line->data, (DWORD)line->size, &written, NULL) &&
+           written == line->size;
 }
 
 bool guard_add(struct guard *guard, const char *name, const char *target)
@@ -104,9 +60,7 @@ void guard_forget(struct guard *guard, const char *name)
 
 void guard_stop(struct guard *guard)
 {
-    if (guard->pipe)
-        CloseHandle(guard->pipe);
-    guard->pipe = NULL;
+    companion_free(&guard->companion);
 }
 
 /* ---- the guard itself ---- */

@@ -9,11 +9,12 @@
 
 #include <windows.h>
 
+#include "client/cli/companion.h"
 #include "client/cli/removal.h"
 #include "client/lib/shadowpipe.h"
 
 struct guard {
-    HANDLE pipe; /* NULL: none runs */
+    struct companion companion; /* without a process: none runs */
 };
 
 bool guard_start(struct guard *guard, struct sp_error **error);

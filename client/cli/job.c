@@ -1,9 +1,11 @@
 #include "client/cli/job.h"
 
 #include "client/cli/display.h"
+#include "client/cli/hooks.h"
 #include "client/cli/request.h"
 #include "client/cli/terminal.h"
 #include "client/lib/error.h"
+#include "client/lib/hold.h"
 
 struct message *job_attach(struct session *session, const char *snapshot, enum outcome *outcome)
 {
@@ -23,6 +25,23 @@ struct message *job_attach(struct session *session, const char *snapshot, enum o
     return session_call(session, &request, PB_BODY(SNAPSHOT_REPLY), outcome);
 }
 
+/* With what is to be done at its hold point, if it has one. */
+static struct message *ask(struct session *session, const PB(Envelope) * request, enum outcome *outcome)
+{
+    struct sp_error *error = NULL;
+    struct hooks hooks = {.session = session};
+    struct holding holding = {
+        .client = session->client, .on_hold = hooks_hold, .on_thaw = hooks_thaw, .context = &hooks};
+    struct message *reply =
+        session_ask(session, request, PB_BODY(SNAPSHOT_REPLY), holding_look, &holding, &error);
+    if (reply)
+        hooks.reply = reply->envelope->snapshot_reply;
+    holding_end(&holding, reply != NULL);
+    if (!reply)
+        *outcome = session_fail(session, hooks_explain(&hooks, error));
+    return reply;
+}
+
 static struct message *create(struct session *session, bool dry_run, enum outcome *outcome)
 {
     struct arena arena;
@@ -36,7 +55,7 @@ static struct message *create(struct session *session, bool dry_run, enum outcom
     request.create_snapshot = request_make(session->arguments, &arena, &problem);
     if (request.create_snapshot) {
         request.create_snapshot->dry_run = dry_run;
-        reply = session_call(session, &request, PB_BODY(SNAPSHOT_REPLY), outcome);
+        reply = ask(session, &request, outcome);
     } else {
         *outcome = session_fail(
             session, error_create(SP_INVALID_ARGUMENT, "BAD_ARGUMENT", "", "%s", text_string(&problem)));

@@ -8,6 +8,7 @@
 #include "client/cli/command.h"
 #include "client/cli/guard.h"
 #include "client/cli/terminal.h"
+#include "client/cli/thaw.h"
 #include "client/lib/error.h"
 #include "client/lib/wide.h"
 
@@ -149,6 +150,8 @@ int wmain(void)
     SetErrorMode(SEM_FAILCRITICALERRORS);
     if (count == 1 && strcmp(argv[0], "--guard") == 0)
         code = guard_main();
+    else if (count == 1 && strcmp(argv[0], "--thaw") == 0)
+        code = thaw_main();
     else if (!args_parse(count, argv, &arguments, &problem))
         code = usage(&arguments, wants_json(argv, count), &problem);
     else if (arguments.help || arguments.version)

@@ -66,7 +66,7 @@ static void drop_last(struct mapping *mapping)
 static bool announce(struct mapping *mapping, struct sp_error **error)
 {
     const struct mapped *item = &mapping->items[mapping->count - 1];
-    if (!mapping->guard.pipe && !guard_start(&mapping->guard, error))
+    if (!mapping->guard.companion.process && !guard_start(&mapping->guard, error))
         return false;
     if (!guard_add(&mapping->guard, item->name, item->target)) {
         error_give(error, error_from_win32(GetLastError(), "WriteFile", "tell the guard what is mapped"));

@@ -132,6 +132,10 @@ const struct option options[] = {
     TEXT("save-documents", 0, ON_JOBS, save_documents, "DIR",
          "write VSS's documents there; what cannot be written fails the backup"),
     TEXT("manifest", 0, ON_JOBS, manifest, "FILE", "write the list of files to back up there, for CMD"),
+    TEXT("before-freeze", 0, ON_JOBS, before_freeze, "CMD",
+         "run this when the writers are prepared, right before the freeze; if it fails, nothing is frozen"),
+    TEXT("after-thaw", 0, ON_JOBS, after_thaw, "CMD",
+         "run this afterwards, also when the snapshot, or this program, has failed"),
     TEXT("attach", 0, ON(RUN), attach, "ID|DEVICE",
          "use this snapshot, which exists already, instead of a new one"),
     TEXT("snapshot", 0, ON(ATTACH), snapshot, "ID|DEVICE",
@@ -258,6 +262,10 @@ const struct command commands[] = {
      "  SHADOWPIPE_MANIFEST (the file of --manifest) and SHADOWPIPE_DOCUMENTS (the folder of "
      "--save-documents).\n"
      "With --attach it runs on a snapshot that exists already and stays.\n"
+     "The commands of --before-freeze and --after-thaw go to the command processor as they are, and what "
+     "they "
+     "print\n"
+     "to standard error.\n"
      "With --json what CMD prints goes to standard error.\n" COMPONENT_HELP,
      true, check_job},
     {COMMAND_SESSION, "session", "VSS step by step: a prompt, or a script in the manner of diskshadow",

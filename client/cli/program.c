@@ -214,6 +214,21 @@ bool program_prepare(struct program *program, char **arguments, size_t count, st
     return ok;
 }
 
+bool program_prepare_command(struct program *program, const char *command, struct sp_error **error)
+{
+    struct text line = {0};
+    memset(program, 0, sizeof *program);
+    text_format(&line, "cmd.exe /d /s /c \"%s\"", command);
+    program->path = shell_path();
+    program->command_line = line.failed ? NULL : wide_from_utf8(line.data);
+    text_free(&line);
+    if (program->path && program->command_line)
+        return true;
+    error_give(error, error_no_memory());
+    program_free(program);
+    return false;
+}
+
 void program_free(struct program *program)
 {
     free(program->path);

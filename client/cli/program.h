@@ -17,6 +17,8 @@ struct program {
 /* `arguments[0]` is the name as it was typed. Searches the current directory (unless the system says not to)
  * and PATH, with the extensions of PATHEXT. */
 bool program_prepare(struct program *program, char **arguments, size_t count, struct sp_error **error);
+/* A command line for the command processor, which gets it as it is. */
+bool program_prepare_command(struct program *program, const char *command, struct sp_error **error);
 void program_free(struct program *program);
 
 #endif

@@ -204,6 +204,19 @@ static void fill(const struct arguments *arguments, PB(CreateSnapshot) * create)
         create->job_key = (char *)arguments->job_key;
 }
 
+static bool make_hold_point(struct arena *arena, PB(CreateSnapshot) * create, struct text *problem)
+{
+    PB(HoldPoint) *made = arena_alloc(arena, sizeof *made);
+    create->hold_points = arena_alloc(arena, sizeof *create->hold_points);
+    if (!made || !create->hold_points)
+        return no_memory(problem);
+    shadowpipe__v1__hold_point__init(made);
+    made->kind = PB_VALUE(HOLD_POINT_KIND, HOLD_POINT_PREPARED);
+    create->hold_points[0] = made;
+    create->n_hold_points = 1;
+    return true;
+}
+
 PB(CreateSnapshot) *
     request_make(const struct arguments *arguments, struct arena *arena, struct text *problem)
 {
@@ -220,6 +233,8 @@ PB(CreateSnapshot) *
         create->lease->ttl_ms = arguments->ttl_ms;
     }
     fill(arguments, create);
+    if ((arguments->before_freeze || arguments->after_thaw) && !make_hold_point(arena, create, problem))
+        return NULL;
     bool ok = make_components(arguments, arena, create, problem) && add_stamps(arguments, create, problem) &&
               make_timeouts(arguments, arena, create, problem) &&
               make_providers(arguments, arena, create, problem);

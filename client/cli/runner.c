@@ -95,7 +95,7 @@ bool runner_run(const struct runner *runner, struct session *session, char **pro
     struct program prepared = {0};
     struct child child;
     bool ok = program_prepare(&prepared, program, count, error) && runner_not_interrupted(error) &&
-              child_start(&child, &prepared, session->arguments->json, error);
+              child_start(&child, &prepared, session->arguments->json ? CHILD_OUTPUT_TO_ERROR : 0, error);
     if (ok) {
         terminal_leave_interrupts_to_child();
         wait_for_program(runner, session, &child, result);

@@ -89,8 +89,7 @@ void sp_cancel_free(struct sp_cancel *cancel)
     free(cancel);
 }
 
-/* For requests whose reply nobody waits for. A failure to send ends the connection, which tells everybody. */
-static void send_unattended(struct sp_client *client, const PB(Envelope) * envelope)
+void client_send_unattended(struct sp_client *client, const PB(Envelope) * envelope)
 {
     uint8_t bytes[512];
     if (shadowpipe__v1__envelope__get_packed_size(envelope) <= sizeof bytes) {
@@ -106,7 +105,7 @@ void client_send_cancel(struct sp_client *client, uint32_t id)
     cancel.id = id;
     envelope.body_case = PB_BODY(CANCEL);
     envelope.cancel = &cancel;
-    send_unattended(client, &envelope);
+    client_send_unattended(client, &envelope);
 }
 
 /* A snapshot that came after its caller had given up: nobody else will finish it. */
@@ -119,7 +118,7 @@ static void finish_unwanted(struct sp_client *client, const PB(SnapshotReply) * 
     finish.outcome = PB_VALUE(OUTCOME, OUTCOME_FAILED);
     envelope.body_case = PB_BODY(FINISH_BACKUP);
     envelope.finish_backup = &finish;
-    send_unattended(client, &envelope);
+    client_send_unattended(client, &envelope);
 }
 
 /* ---- the calls of a client ---- */

@@ -58,6 +58,10 @@ bool client_send(struct sp_client *client, struct sp_call *call, const uint8_t *
 /* Ends the connection for everybody, with the reason; takes the error over. */
 void client_fail(struct sp_client *client, struct sp_error *failure);
 
+/* For requests whose reply nobody waits for, of at most 512 bytes. A failure to send ends the connection,
+ * which tells everybody. */
+void client_send_unattended(struct sp_client *client, const PB(Envelope) * envelope);
+
 /* Asks the service to end the request, whose final reply still comes. */
 void client_send_cancel(struct sp_client *client, uint32_t id);
 

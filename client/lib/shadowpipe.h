@@ -214,7 +214,7 @@ struct sp_progress {
     const char *phase;         /* "QUEUED", "GATHERING", "WAITING_FOR_GATE", "PREPARING", "CREATING", … */
     uint32_t queue_position;   /* 1 = next, 0 = not in the queue */
     uint32_t expected_wait_ms; /* 0 = not known */
-    const char *waiting_for;   /* "", "OWN_SET", "RUNDOWN", "FOREIGN_PROGRAM", "HOLD" */
+    const char *waiting_for;   /* "", "OWN_SET", "RUNDOWN", "FOREIGN_PROGRAM", "RETRY", "HOLD" */
     uint32_t elapsed_ms;       /* since the request arrived */
     uint32_t phase_elapsed_ms;
     uint32_t attempt;   /* 1 = the first */
@@ -258,6 +258,24 @@ struct sp_component_selection {
 struct sp_phase_timeout {
     const char *phase; /* as in sp_progress: "GATHERING", "PREPARING", "CREATING", "COMPLETING", … */
     uint32_t timeout_ms;
+};
+
+/* A moment of the job's turn at which it stands still while the program does something of its own. All other
+ * jobs of the machine wait, too. */
+enum sp_hold_kind {
+    SP_HOLD_GATE_GRANTED = 1, /* nothing has been started yet */
+    SP_HOLD_PREPARED = 2      /* the writers are prepared, and the freeze is next */
+};
+
+struct sp_hold_point {
+    enum sp_hold_kind kind;
+    uint32_t timeout_ms; /* 0 = the service's limit (30 s), which is also the most */
+};
+
+struct sp_hold {
+    enum sp_hold_kind kind;
+    uint32_t left_ms; /* then the service fails the job with HOLD_TIMEOUT */
+    uint32_t attempt; /* 1 = the first */
 };
 
 struct sp_snapshot_request {
@@ -310,9 +328,20 @@ struct sp_snapshot_request {
     bool no_share;             /* a snapshot of its own; otherwise requests for the same kind share one */
     uint32_t max_age_ms; /* accept one that exists and is up to this old; 0 = none older than the request */
     uint32_t timeout_ms; /* for all of it; 0 = the service's default (sp_server.default_timeout_ms) */
+    /* Each kind once at most. A request with hold points shares no snapshot. */
+    const struct sp_hold_point *hold_points;
+    size_t hold_points_count;
+    /* What the program does at a hold point, for instance stop an application that has no writer. True: the
+     * job goes on. False: it fails with SP_ABORTED, HOLD_ABORTED. Where the service makes another attempt it
+     * is called again. A cancel is passed on when it returns. NULL: the job goes on at once. */
+    bool (*on_hold)(void *context, const struct sp_hold *hold);
+    /* Undoes that: called once for the calls of on_hold in one attempt, before the next attempt's and before
+     * sp_create_snapshot returns, however it ended: refused, failed, cancelled, out of time, or with a lost
+     * connection. `created`: the snapshot exists. May be NULL. */
+    void (*on_thaw)(void *context, bool created);
     /* May be NULL. *progress lives until the callback returns. */
     void (*on_progress)(void *context, const struct sp_progress *progress);
-    void *context;
+    void *context;            /* of all three */
     struct sp_cancel *cancel; /* may be NULL */
 };
 

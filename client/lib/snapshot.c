@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "client/lib/error.h"
+#include "client/lib/hold.h"
 #include "client/lib/result.h"
 
 /* ---- the request ---- */
@@ -97,6 +98,19 @@ static bool fill_timeouts(const struct sp_snapshot_request *from, struct arena *
     return made != NULL;
 }
 
+static bool fill_hold_points(const struct sp_snapshot_request *from, struct arena *arena,
+                             PB(CreateSnapshot) * to)
+{
+    PB(HoldPoint) *made = message_array(arena, from->hold_points_count, sizeof *made,
+                                        &shadowpipe__v1__hold_point__descriptor, &to->hold_points);
+    for (size_t i = 0; made && i < from->hold_points_count; i++) {
+        made[i].kind = (PB(HoldPointKind))from->hold_points[i].kind;
+        made[i].timeout_ms = from->hold_points[i].timeout_ms;
+    }
+    to->n_hold_points = from->hold_points_count;
+    return made != NULL;
+}
+
 static void fill_lease(bool detached, uint32_t ttl_ms, PB(LeaseOptions) * to)
 {
     shadowpipe__v1__lease_options__init(to);
@@ -109,7 +123,7 @@ static bool fill_request(const struct sp_snapshot_request *from, struct arena *a
                          struct sp_error **error)
 {
     fill_simple(from, to);
-    if (fill_components(from, arena, to))
+    if (fill_components(from, arena, to) && fill_hold_points(from, arena, to))
         return fill_timeouts(from, arena, to, error);
     error_give(error, error_no_memory());
     return false;
@@ -201,6 +215,18 @@ static struct sp_snapshot *give_snapshot(struct message *reply, struct sp_error 
     return reply ? result_snapshot(reply, reply->envelope->snapshot_reply, error) : NULL;
 }
 
+struct creation {
+    struct progress_forward forward;
+    struct holding holding;
+};
+
+static void take_progress(void *context, const PB(Envelope) * envelope)
+{
+    struct creation *creation = context;
+    progress_forward(&creation->forward, envelope);
+    holding_look(&creation->holding, envelope);
+}
+
 static struct sp_snapshot *create(struct sp_client *client, const struct sp_snapshot_request *request,
                                   bool dry_run, struct sp_error **error)
 {
@@ -217,12 +243,17 @@ static struct sp_snapshot *create(struct sp_client *client, const struct sp_snap
             create.lease = &lease;
         envelope.body_case = PB_BODY(CREATE_SNAPSHOT);
         envelope.create_snapshot = &create;
-        struct progress_forward forward = {request->on_progress, request->context};
+        struct creation creation = {.forward = {request->on_progress, request->context},
+                                    .holding = {.client = client,
+                                                .on_hold = request->on_hold,
+                                                .on_thaw = request->on_thaw,
+                                                .context = request->context}};
         struct message_options options = {.timeout_ms = request->timeout_ms,
-                                          .on_message = progress_forward,
-                                          .context = &forward,
+                                          .on_message = take_progress,
+                                          .context = &creation,
                                           .cancel = request->cancel};
         reply = message_call(client, &envelope, PB_BODY(SNAPSHOT_REPLY), &options, error);
+        holding_end(&creation.holding, reply != NULL);
     }
     arena_free(&arena);
     return give_snapshot(reply, error);

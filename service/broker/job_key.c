@@ -55,8 +55,12 @@ void job_key_take_over(struct job *job)
 
 void job_key_progress(struct job *job, PB(Progress) * progress)
 {
+    /* Only the first one's client is held: two must not run the script of one hold point. */
+    PB(Progress) unheld = *progress;
+    unheld.hold_token = (char *)protobuf_c_empty_string;
+    unheld.hold_left_ms = 0;
     LIST_EACH(struct follower, follower, &job->followers, link)
-    request_progress(&follower->request, progress);
+    request_progress(&follower->request, &unheld);
 }
 
 void job_key_fail(struct job *job, PB(Status) * status)

@@ -7,8 +7,8 @@ static const PB(Outcome) good = PB_VALUE(OUTCOME, OUTCOME_SUCCEEDED);
 static const PB(HoldPointKind) at_gate = PB_VALUE(HOLD_POINT_KIND, HOLD_POINT_GATE_GRANTED);
 static const PB(HoldPointKind) prepared = PB_VALUE(HOLD_POINT_KIND, HOLD_POINT_PREPARED);
 
-static uint32_t create(struct world *world, struct peer *peer, PB(HoldPointKind) first,
-                       PB(HoldPointKind) second, uint32_t timeout_ms)
+static uint32_t create_with_key(struct world *world, struct peer *peer, PB(HoldPointKind) first,
+                                PB(HoldPointKind) second, uint32_t timeout_ms, const char *key)
 {
     char *volumes[] = {(char *)(uintptr_t) "C:"};
     PB(HoldPoint) points[2];
@@ -23,9 +23,16 @@ static uint32_t create(struct world *world, struct peer *peer, PB(HoldPointKind)
     wish.n_volumes = 1;
     wish.hold_points = items;
     wish.n_hold_points = second != 0 ? 2 : 1;
+    wish.job_key = (char *)(uintptr_t)key;
     uint32_t id = client_create(world, peer, &wish);
     world_run(world);
     return id;
+}
+
+static uint32_t create(struct world *world, struct peer *peer, PB(HoldPointKind) first,
+                       PB(HoldPointKind) second, uint32_t timeout_ms)
+{
+    return create_with_key(world, peer, first, second, timeout_ms, "");
 }
 
 static uint32_t proceed(struct world *world, struct peer *peer, uint32_t id, const char *token, bool abort)
@@ -170,6 +177,30 @@ static void test_leaves(void **state)
     check_clean(world, peer, false);
 }
 
+/* Of several that wait by one key only the first is held; when its client leaves, the next one is. */
+static void test_key(void **state)
+{
+    (void)state;
+    struct world *world = world_new();
+    struct peer *first = client_connect(world, NULL, USER_RIGHTS);
+    struct peer *second = client_connect(world, NULL, USER_RIGHTS);
+    uint32_t id = create_with_key(world, first, prepared, 0, 0, "nightly");
+    uint32_t same = create_with_key(world, second, prepared, 0, 0, "nightly");
+    char token[33];
+    memcpy(token, held_token(first, id), sizeof token);
+    const PB(Progress) *progress = client_progress(second, same);
+    assert_int_equal(progress->waiting_for, PB_VALUE(WAITING_FOR, WAITING_FOR_HOLD));
+    assert_string_equal(progress->hold_token, "");
+    assert_int_equal(progress->hold_left_ms, 0);
+    peer_close(world, first);
+    world_advance(world, 1000);
+    assert_string_equal(held_token(second, same), token);
+    assert_true(went_on(second, proceed(world, second, same, token, false)));
+    client_finish(world, second, client_snapshot_reply(second, same), good);
+    world_run(world);
+    world_end(world);
+}
+
 /* The process dies, or the service stops, meanwhile. */
 static void test_ends_meanwhile(void **state)
 {
@@ -207,10 +238,11 @@ static void test_bad_points(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_both_points),    cmocka_unit_test(test_who_may),
-        cmocka_unit_test(test_timeout),        cmocka_unit_test(test_limit),
-        cmocka_unit_test(test_abort),          cmocka_unit_test(test_leaves),
-        cmocka_unit_test(test_ends_meanwhile), cmocka_unit_test(test_bad_points),
+        cmocka_unit_test(test_both_points), cmocka_unit_test(test_who_may),
+        cmocka_unit_test(test_timeout),     cmocka_unit_test(test_limit),
+        cmocka_unit_test(test_abort),       cmocka_unit_test(test_leaves),
+        cmocka_unit_test(test_key),         cmocka_unit_test(test_ends_meanwhile),
+        cmocka_unit_test(test_bad_points),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

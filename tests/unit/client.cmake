@@ -19,6 +19,7 @@ if(WIN32)
   foreach(part
       calls
       documents
+      hold
       lease
       lib
       manage

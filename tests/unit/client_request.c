@@ -83,6 +83,20 @@ static void every_option_reaches_the_request(void **state)
     assert_true(made("snapshot|-v|C:|--save-documents|d")->with_documents);
 }
 
+static void commands_around_the_freeze_ask_for_a_hold_point(void **state)
+{
+    (void)state;
+    assert_int_equal(made("snapshot|-v|C:")->n_hold_points, 0);
+    static const char *const lines[] = {"snapshot|-v|C:|--before-freeze|a & b",
+                                        "run|-v|C:|--after-thaw|b|--|c"};
+    for (size_t i = 0; i < 2; i++) {
+        const PB(CreateSnapshot) *create = made(lines[i]);
+        assert_int_equal(create->n_hold_points, 1);
+        assert_int_equal(create->hold_points[0]->kind, PB_VALUE(HOLD_POINT_KIND, HOLD_POINT_PREPARED));
+    }
+    assert_string_equal(arguments.after_thaw, "b");
+}
+
 static void the_short_forms_are_contexts(void **state)
 {
     (void)state;
@@ -168,6 +182,9 @@ static void what_does_not_belong_together_is_named(void **state)
         "run|--attach|x|--as|X:|--mount|C:\\m|--name|n|--timeout|1m|--ok-codes|0|--warn-codes|1|--|cmd"));
     refuse("attach", "--snapshot");
     assert_true(parse("attach|--snapshot|\\\\?\\GLOBALROOT\\Device\\X|--hold|1s|--as|X:"));
+    refuse("check|-v|C:|--before-freeze|x", "--before-freeze");
+    refuse("run|--attach|1|--after-thaw|x|--|c", "the snapshot exists");
+    refuse("snapshot|-v|C:|--before-freeze|a\nb", "one line");
 }
 
 static void the_commands_for_what_exists_check_theirs(void **state)
@@ -246,6 +263,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(every_option_reaches_the_request, begin, forget),
+        cmocka_unit_test_setup_teardown(commands_around_the_freeze_ask_for_a_hold_point, begin, forget),
         cmocka_unit_test_setup_teardown(the_short_forms_are_contexts, begin, forget),
         cmocka_unit_test_setup_teardown(components_have_three_parts, begin, forget),
         cmocka_unit_test_setup_teardown(stamps_go_to_their_component, begin, forget),
