@@ -93,50 +93,6 @@ void client_identified(struct model *model, struct link *link)
 
 /* ---- other requests ---- */
 
-/* Of this connection, or of anybody. */
-static struct lease_seen *choose_lease(struct model *model, const struct link *link, bool of_anybody)
-{
-    size_t start = model->leases_count > 0 ? model_random(model, model->leases_count) : 0;
-    for (size_t i = 0; i < model->leases_count; i++) {
-        struct lease_seen *lease = &model->leases[(start + i) % model->leases_count];
-        if (lease->is_open && (of_anybody || lease->link == link_index(model, link)))
-            return lease;
-    }
-    return NULL;
-}
-
-static bool finish_lease(struct model *model, struct link *link, bool of_anybody)
-{
-    struct lease_seen *lease = choose_lease(model, link, of_anybody);
-    if (lease == NULL)
-        return false;
-    bool is_own = lease->link == link_index(model, link);
-    bool shows_token = model_chance(model, is_own ? 20 : 30);
-    bool succeeded = model_chance(model, 60);
-    PB(FinishBackup) finish = SHADOWPIPE__V1__FINISH_BACKUP__INIT;
-    PB(Envelope) envelope = SHADOWPIPE__V1__ENVELOPE__INIT;
-    finish.lease_id = lease->id;
-    const char *wrong = model_chance(model, 50) ? "" : "0123456789abcdef0123456789abcdef";
-    finish.token = constant(shows_token ? lease->token : wrong);
-    finish.outcome = succeeded ? PB_VALUE(OUTCOME, OUTCOME_SUCCEEDED) : PB_VALUE(OUTCOME, OUTCOME_FAILED);
-    envelope.body_case = PB_BODY(FINISH_BACKUP);
-    envelope.finish_backup = &finish;
-    if (model_chance(model, 10))
-        envelope.timeout_ms = (uint32_t)model_between(model, 1, 5000);
-    envelope.id = ++link->last_id;
-    link_send(model, link, &envelope);
-    if (link->is_raw) {
-        if (is_own || shows_token || (link->rights & RIGHT_BIT_MANAGE) != 0)
-            lease_finished(model, lease, succeeded); /* whatever becomes of it */
-        return true;
-    }
-    struct request_seen *request = request_new(model, link, &envelope);
-    request->lease = (size_t)(lease - model->leases) + 1;
-    request->may_finish = is_own || shows_token || (link->rights & RIGHT_BIT_MANAGE) != 0;
-    request->success = succeeded;
-    return true;
-}
-
 static void cancel_something(struct model *model, struct link *link)
 {
     PB(Cancel) cancel = SHADOWPIPE__V1__CANCEL__INIT;
@@ -154,7 +110,7 @@ static void cancel_something(struct model *model, struct link *link)
     (void)client_send(model, link, &envelope);
 }
 
-static void ask_something(struct model *model, struct link *link)
+static void ask_something(struct model *model, const struct client *client, struct link *link)
 {
     PB(Envelope) envelope = SHADOWPIPE__V1__ENVELOPE__INIT;
     PB(Ping) ping = SHADOWPIPE__V1__PING__INIT;
@@ -164,7 +120,8 @@ static void ask_something(struct model *model, struct link *link)
     PB(ListProviders) providers = SHADOWPIPE__V1__LIST_PROVIDERS__INIT;
     PB(ListLeases) leases = SHADOWPIPE__V1__LIST_LEASES__INIT;
     PB(History) history = SHADOWPIPE__V1__HISTORY__INIT;
-    switch (model_random(model, 7)) {
+    PB(Watch) watch = SHADOWPIPE__V1__WATCH__INIT;
+    switch (model_random(model, client->half_duplex ? 7 : 8)) {
     case 0:
         envelope.body_case = PB_BODY(PING);
         envelope.ping = &ping;
@@ -193,6 +150,10 @@ static void ask_something(struct model *model, struct link *link)
         envelope.body_case = PB_BODY(LIST_LEASES);
         envelope.list_leases = &leases;
         break;
+    case 7:
+        envelope.body_case = PB_BODY(WATCH);
+        envelope.watch = &watch;
+        break;
     default: /* nothing that this version does */
         envelope.body_case = PB_BODY(HISTORY);
         envelope.history = &history;
@@ -208,6 +169,7 @@ static void send_nonsense(struct model *model, struct link *link)
 {
     PB(Envelope) envelope = SHADOWPIPE__V1__ENVELOPE__INIT;
     PB(Ping) ping = SHADOWPIPE__V1__PING__INIT;
+    leases_unclear(model, link);
     link->is_raw = true;
     envelope.id = (uint32_t)model_random(model, 3);
     envelope.body_case = PB_BODY(PING);
@@ -229,14 +191,16 @@ static void act(struct model *model, struct client *client, struct link *link)
         link_hang_up(model, link);
     } else if (client->cancels && choice < 45) {
         cancel_something(model, link);
-    } else if (choice < 65 && choice >= 40 && finish_lease(model, link, model_chance(model, 12))) {
+    } else if (choice < 58 && choice >= 40 && lease_request_finish(model, link, model_chance(model, 12))) {
+        return;
+    } else if (choice < 68 && choice >= 58 && lease_request_any(model, client, link)) {
         return;
     } else if (choice < 80) {
         unsigned count = client->floods ? 1 + (unsigned)model_random(model, 5) : 1;
         for (unsigned i = 0; i < count && requests_open(link) < REQUESTS - 2; i++)
             wish_send(model, client, link);
     } else {
-        ask_something(model, link);
+        ask_something(model, client, link);
     }
 }
 
@@ -248,7 +212,7 @@ void client_act(struct model *model, size_t index)
         return;
     if (link == NULL && client->actions_left > 0) {
         connect_client(model, index);
-    } else if (link != NULL && client->actions_left == 0 && requests_open(link) == 0) {
+    } else if (link != NULL && client->actions_left == 0 && requests_awaited(link) == 0) {
         link_hang_up(model, link);
         return;
     } else if (link != NULL && link->is_greeted && !link->is_closed && client->actions_left > 0) {

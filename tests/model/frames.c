@@ -6,7 +6,8 @@
 #include "tests/model/model.h"
 
 enum {
-    SLACK_MS = 2 * LATE_MS
+    SLACK_MS = 2 * LATE_MS,
+    FOR_EVER_MS = 1000 * 1000 * 1000
 };
 
 /* ---- requests ---- */
@@ -28,6 +29,7 @@ static uint32_t rights_of(const PB(Envelope) * envelope)
     case PB_BODY(LIST_VOLUMES):
     case PB_BODY(LIST_PROVIDERS):
     case PB_BODY(HISTORY):
+    case PB_BODY(WATCH):
         return RIGHT_BIT_READ;
     default:
         return 0;
@@ -48,6 +50,12 @@ struct request_seen *request_new(struct model *model, struct link *link, const P
             envelope->timeout_ms != 0 ? envelope->timeout_ms : model->config.default_timeout_ms;
         if (request->timeout_ms > model->config.max_timeout_ms)
             request->timeout_ms = model->config.max_timeout_ms;
+        request->is_stream =
+            envelope->body_case == PB_BODY(WATCH) || envelope->body_case == PB_BODY(WATCH_LEASE);
+        if (request->is_stream && envelope->timeout_ms == 0)
+            request->timeout_ms = FOR_EVER_MS;
+        if (envelope->body_case == PB_BODY(LIST_LEASES))
+            request->all_owners = envelope->list_leases->all_owners;
         if (envelope->body_case == PB_BODY(CREATE_SNAPSHOT))
             wish_note(model, request, envelope->create_snapshot);
         return request;
@@ -63,6 +71,14 @@ unsigned requests_open(const struct link *link)
     return count;
 }
 
+unsigned requests_awaited(const struct link *link)
+{
+    unsigned count = 0;
+    for (size_t i = 0; i < REQUESTS; i++)
+        count += link->requests[i].id != 0 && !link->requests[i].is_stream;
+    return count;
+}
+
 struct request_seen *request_find_seen(struct link *link, uint32_t id)
 {
     for (size_t i = 0; i < REQUESTS; i++) {
@@ -70,20 +86,6 @@ struct request_seen *request_find_seen(struct link *link, uint32_t id)
             return &link->requests[i];
     }
     return NULL;
-}
-
-static void lease_end(struct model *model, struct lease_seen *lease)
-{
-    if (lease->is_open)
-        model->processes[lease->process - 1]->object.open_leases--;
-    lease->is_open = false;
-}
-
-void lease_finished(struct model *model, struct lease_seen *lease, bool success)
-{
-    if (lease->is_open && success)
-        model->processes[lease->process - 1]->object.success = true;
-    lease_end(model, lease);
 }
 
 void requests_delivered(struct model *model, struct link *link, size_t size)
@@ -94,11 +96,7 @@ void requests_delivered(struct model *model, struct link *link, size_t size)
             continue;
         request->is_delivered = true;
         request->delivered_ms = model->now_ms;
-        /* The broker may refuse it; but then it has no reason to end the lease, and the client gives it up.
-         */
-        if (request->lease != 0 && request->may_finish) {
-            lease_finished(model, &model->leases[request->lease - 1], request->success);
-        }
+        lease_request_delivered(model, link, request);
     }
 }
 
@@ -158,6 +156,8 @@ static PB(Envelope__BodyCase) reply_of(PB(Envelope__BodyCase) request)
         {PB_BODY(CREATE_SNAPSHOT), PB_BODY(SNAPSHOT_REPLY)},
         {PB_BODY(FINISH_BACKUP), PB_BODY(FINISH_REPLY)},
         {PB_BODY(LIST_LEASES), PB_BODY(LEASES_REPLY)},
+        {PB_BODY(ATTACH_LEASE), PB_BODY(LEASE_REPLY)},
+        {PB_BODY(RENEW_LEASE), PB_BODY(LEASE_REPLY)},
     };
     for (size_t i = 0; i < sizeof pairs / sizeof pairs[0]; i++) {
         if (pairs[i][0] == request)
@@ -190,12 +190,20 @@ static void final_seen(struct model *model, struct link *link, struct request_se
             "a right is missed that is there");
     if (request->kind == PB_BODY(HELLO) && !is_status)
         link->is_greeted = true;
-    if (is_status)
+    if (is_status && request->kind == PB_BODY(WATCH_LEASE))
+        watch_over_seen(model, link, request, envelope->status->reason);
+    else if (is_status && request->lease != 0)
+        lease_refused(model, link, request, envelope->status->reason);
+    else if (is_status)
         failure_seen(model, request, envelope->status);
     else if (envelope->body_case == PB_BODY(SNAPSHOT_REPLY))
         snapshot_seen(model, link, request, envelope->snapshot_reply);
     else if (envelope->body_case == PB_BODY(FINISH_REPLY))
-        finish_seen(model, request, envelope->finish_reply);
+        finish_seen(model, link, request, envelope->finish_reply);
+    else if (envelope->body_case == PB_BODY(LEASE_REPLY))
+        lease_reply_seen(model, link, request, envelope->lease_reply);
+    else if (envelope->body_case == PB_BODY(LEASES_REPLY))
+        leases_listed(model, link, request, envelope->leases_reply);
     else if (envelope->body_case == PB_BODY(WRITERS_REPLY))
         REQUIRE(model, envelope->writers_reply->count == request->writers_sent, "a list with a gap");
     request->id = 0;
@@ -226,21 +234,15 @@ void frame_seen(struct model *model, struct link *link, const PB(Envelope) * env
         progress_seen(model, link, request, envelope->progress);
     else if (envelope->body_case == PB_BODY(WRITER) && request->kind == PB_BODY(LIST_WRITERS))
         request->writers_sent++;
+    else if (envelope->body_case == PB_BODY(LEASE_EVENT) && request->kind == PB_BODY(WATCH_LEASE))
+        lease_event_seen(model, link, request, envelope->lease_event);
+    else if (envelope->body_case == PB_BODY(WATCH_EVENT) && request->kind == PB_BODY(WATCH))
+        watch_event_seen(model, link, request, envelope->watch_event);
     else
         final_seen(model, link, request, envelope);
 }
 
 /* ---- ends ---- */
-
-void leases_end(struct model *model, const struct link *link)
-{
-    for (size_t i = 0; i < model->leases_count; i++) {
-        if (model->leases[i].link != link_index(model, link))
-            continue;
-        lease_end(model, &model->leases[i]);
-        model->leases[i].is_gone = true;
-    }
-}
 
 void link_closed_by_broker(struct model *model, struct link *link, bool flush)
 {

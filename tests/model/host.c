@@ -115,6 +115,8 @@ static void host_send(void *context, uint64_t connection, const uint8_t *bytes, 
 {
     struct model *model = context;
     struct link *link = link_find(model, connection);
+    if (model->is_dead)
+        return;
     REQUIRE(model, link != NULL && !link->is_gone && !link->is_closed,
             "bytes for connection %llu, which has ended", (unsigned long long)connection);
     const uint8_t *payload;

@@ -1,4 +1,6 @@
 /* What cannot be seen from outside: whose a requester's set is. The only part that looks into the broker. */
+#include <string.h>
+
 #include "service/broker/job.h"
 #include "service/broker/set.h"
 #include "service/broker/state.h"
@@ -15,6 +17,16 @@ void inside_check(const struct model *model)
 #else
     broker_check_invariants(model->broker);
 #endif
+}
+
+bool inside_reads(const struct model *model, const char *lease_id)
+{
+    LIST_EACH(const struct lease, lease, &model->broker->leases, link)
+    {
+        if (strcmp(lease->id, lease_id) == 0)
+            return !lease_is_lost(lease);
+    }
+    return false;
 }
 
 static const struct set *set_of(const struct model *model, const struct process *process)

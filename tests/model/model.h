@@ -5,8 +5,9 @@
  * the seed, so a run replays exactly. After each event the broker's invariants are checked, and what can be
  * seen from outside: in frames.c for clients, in vss.c for the calls that reach VSS.
  * schedule.c has chance and the events, world.c the run, host.c the host, clients.c and wishes.c the clients,
- * frames.c, turns.c and snapshots.c what they see, processes.c and requesters.c the requesters, vss.c and
- * components.c what is behind those, store.c what outlives a crash, inside.c what only the broker knows. */
+ * frames.c, turns.c, snapshots.c, leases.c and watches.c what they see, processes.c and requesters.c the
+ * requesters, vss.c and components.c what is behind those, store.c what outlives a crash, inside.c what only
+ * the broker knows. */
 #ifndef SHADOWPIPE_TESTS_MODEL_H
 #define SHADOWPIPE_TESTS_MODEL_H
 
@@ -46,6 +47,8 @@ enum event_kind {
     EVENT_DONE,         /* a call of a requester ends */
     EVENT_EXIT,         /* the host sees a requester's end */
     EVENT_FOREIGN,      /* another program begins a snapshot set */
+    EVENT_VANISH,       /* VSS deletes a snapshot that is read */
+    EVENT_LOST_DUE,     /* its readers should have been told */
     EVENT_STORED,       /* the store has done what was asked first */
     EVENT_CRASH,        /* the service dies, and is started again */
     EVENT_CLOCK,        /* the wall clock jumps */
@@ -72,9 +75,11 @@ struct request_seen {
     uint64_t deadline_ms; /* UINT64_MAX: the broker may not have looked at it yet */
     uint64_t delivered_ms;
     uint32_t rights;
-    size_t lease; /* that it finishes, from 1 */
-    bool may_finish, success;
+    size_t lease; /* that it is about, from 1 */
+    bool shows_token, may_use, was_gone, success, all_owners;
     uint32_t writers_sent;
+    uint64_t stream_number; /* of the latest event */
+    bool is_stream, has_ended;
     /* CreateSnapshot. */
     PB(BackupType) backup_type;
     bool skips;
@@ -86,7 +91,10 @@ struct request_seen {
     uint32_t max_age_ms;
     bool has_components, may_share;
     uint64_t share_kind; /* equal for those who may share a set */
-    uint64_t frozen_ms;  /* when writers were last frozen for it */
+    uint64_t key, wish;  /* a hash of the job_key, 0 = none, and one of all */
+    bool is_detached;
+    uint64_t ttl_ms;    /* also of RenewLease */
+    uint64_t frozen_ms; /* when writers were last frozen for it */
     bool is_waiting, has_started;
     uint64_t order;          /* in the queue */
     unsigned ahead;          /* own requests that may go before it */
@@ -122,10 +130,15 @@ struct client {
 struct lease_seen {
     char id[64];
     char token[64];
-    size_t link; /* index from 1 */
+    size_t link; /* whose end is its own, from 1; 0 = nobody's any more */
+    size_t owner;
     size_t process;
-    bool is_open; /* as far as its holder is concerned */
-    bool is_gone; /* the broker cannot have it any more */
+    uint64_t key, wish;
+    bool is_detached, is_acknowledged;
+    uint64_t ttl_ms, expires_ms;
+    bool is_open;    /* as far as its holder is concerned */
+    bool is_gone;    /* the broker cannot have it any more */
+    bool is_unclear; /* somebody may use it of whom nobody keeps account */
 };
 
 enum outcome {
@@ -167,7 +180,9 @@ struct object {
     unsigned failed;     /* bits of writers that some status showed as failed before the end of creation */
     unsigned failed_now; /* those of the latest status */
     uint64_t freeze_ms;  /* when the broker sent DoSnapshotSet */
-    uint64_t handed_ms, complete_within_ms;
+    uint64_t handed_ms, complete_within_ms, complete_ms;
+    unsigned lost; /* bits of snapshots that vanished, in the order of the volumes */
+    bool has_lost;
     unsigned handed_out, open_leases;
     bool may_share, is_unclear; /* as those want who were given it */
     uint64_t share_kind;
@@ -239,6 +254,7 @@ struct model {
     PB(Call__MethodCase) sore_method; /* one that fails in one way much more often; NOT_SET = none */
     enum outcome sore_outcome;
     bool sore_is_late; /* only while a backup is being completed */
+    bool is_dead;      /* what a broker says while it is torn down nobody hears */
     bool is_quiet, is_stopping, has_stopped, is_torn_down;
     bool enumerates;
     unsigned unsupported; /* bits of volumes */
@@ -299,9 +315,8 @@ void requests_delivered(struct model *model, struct link *link, size_t size);
 void requests_settled(struct model *model, struct link *link); /* after that, or when reading goes on */
 void request_due(struct model *model, struct link *link, uint32_t id);
 unsigned requests_open(const struct link *link);
-void lease_finished(struct model *model, struct lease_seen *lease, bool success);
-/* The connection has ended, by whomever. */
-void leases_end(struct model *model, const struct link *link);
+/* The same without those that go on until somebody ends them. */
+unsigned requests_awaited(const struct link *link);
 void link_closed_by_broker(struct model *model, struct link *link, bool flush);
 
 /* ---- turns.c ---- */
@@ -314,12 +329,55 @@ void turn_taken(struct model *model, struct link *link, struct request_seen *tur
 /* `request` NULL: of a connection on which anything goes. */
 void snapshot_seen(struct model *model, struct link *link, const struct request_seen *request,
                    const PB(SnapshotReply) * reply);
-void finish_seen(struct model *model, const struct request_seen *request, const PB(FinishReply) * reply);
+void finish_seen(struct model *model, const struct link *link, const struct request_seen *request,
+                 const PB(FinishReply) * reply);
 void failure_seen(struct model *model, const struct request_seen *request, const PB(Status) * status);
 /* Of a name or a path by GUID; 0: none of the machine's. */
 unsigned volume_bit(const char *name);
 
+/* ---- leases.c ---- */
+struct lease_seen *lease_find_seen(struct model *model, const char *id); /* NULL: never given out */
+bool lease_is_sound(struct model *model, const struct lease_seen *lease);
+bool lease_may_use(struct model *model, const struct lease_seen *lease, const struct link *link,
+                   bool shows_token);
+/* `request` NULL: see snapshot_seen. */
+void lease_new(struct model *model, struct link *link, const struct request_seen *request,
+               const PB(SnapshotReply) * reply, size_t number);
+void lease_given_again(struct model *model, struct link *link, const struct request_seen *request,
+                       struct lease_seen *lease);
+void lease_finished(struct model *model, struct lease_seen *lease, bool success);
+/* The connection has ended, by whomever. */
+void leases_end(struct model *model, const struct link *link);
+void leases_expire(struct model *model);
+void lease_unclear(struct model *model, struct lease_seen *lease);
+void leases_unclear(struct model *model, const struct link *link);
+/* 0: of all processes. */
+void leases_lost(struct model *model, size_t process);
+void leases_crash(struct model *model);
+/* Between two events; `count`: those that the broker has. */
+void leases_check(struct model *model, uint32_t count);
+void lease_request_delivered(struct model *model, const struct link *link, struct request_seen *request);
+void lease_reply_seen(struct model *model, const struct link *link, const struct request_seen *request,
+                      const PB(LeaseReply) * reply);
+void lease_finish_seen(struct model *model, const struct link *link, const struct request_seen *request);
+void lease_refused(struct model *model, const struct link *link, const struct request_seen *request,
+                   const char *reason);
+void leases_listed(struct model *model, const struct link *link, const struct request_seen *request,
+                   const PB(LeasesReply) * reply);
+void lease_copy_vanishes(struct model *model);
+void lease_loss_is_due(struct model *model, size_t number);
+
+/* ---- watches.c ---- */
+void lease_event_seen(struct model *model, const struct link *link, struct request_seen *request,
+                      const PB(LeaseEvent) * event);
+void watch_over_seen(struct model *model, const struct link *link, const struct request_seen *request,
+                     const char *reason);
+void watch_event_seen(struct model *model, const struct link *link, struct request_seen *request,
+                      const PB(WatchEvent) * event);
+
 /* ---- inside.c ---- */
+/* There is such a lease, and it is not lost. */
+bool inside_reads(const struct model *model, const char *lease_id);
 void inside_check(const struct model *model);
 /* The request is the one for which a set is being begun. */
 bool inside_begins_set(const struct model *model, const struct link *link, uint32_t id);
@@ -329,6 +387,11 @@ void inside_freezes(struct model *model, const struct process *process);
 /* ---- wishes.c ---- */
 void wish_send(struct model *model, const struct client *client, struct link *link);
 void wish_note(const struct model *model, struct request_seen *request, const PB(CreateSnapshot) * wish);
+
+/* ---- lease_requests.c ---- */
+/* False: there is none to finish, or to ask about. */
+bool lease_request_finish(struct model *model, struct link *link, bool of_anybody);
+bool lease_request_any(struct model *model, const struct client *client, struct link *link);
 
 /* ---- clients.c ---- */
 uint32_t client_send(struct model *model, struct link *link, PB(Envelope) * envelope);

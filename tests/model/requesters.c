@@ -197,6 +197,13 @@ static void begin_call(struct model *model, struct process *process, struct inbo
     model_schedule(model, delay_ms, EVENT_DONE, process_index(model, process) - 1, process->serial);
 }
 
+static bool snapshot_is_lost(const struct object *object, const char *id)
+{
+    size_t length = strlen(id);
+    size_t number = length > 12 ? (size_t)strtoul(id + length - 12, NULL, 10) : 0;
+    return number > 0 && (object->lost & 1u << (number - 1)) != 0;
+}
+
 static void finish_call(struct model *model, struct process *process, const PB(Envelope) * envelope)
 {
     const PB(Call) *call = envelope->call;
@@ -214,6 +221,9 @@ static void finish_call(struct model *model, struct process *process, const PB(E
         vss_view(model, process, call, &view);
         vss_answer(&answer, &view, call);
         components_answer(&components, object, &view, call, &answer.reply);
+        if (call->method_case == PB_METHOD(GET_SNAPSHOT_PROPERTIES) &&
+            snapshot_is_lost(object, call->get_snapshot_properties->snapshot_id))
+            refused = VSS_NOT_FOUND;
         if (object->sees_all && call->method_case == PB_METHOD(QUERY))
             copies_query(model, &answer);
         if (refused != 0) {

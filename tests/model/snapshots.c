@@ -37,7 +37,8 @@ static unsigned covered_volumes(struct model *model, const struct object *object
 
 static void check_age(struct model *model, const struct request_seen *request, const struct object *object)
 {
-    REQUIRE(model, object->freeze_ms + request->max_age_ms >= request->delivered_ms,
+    /* One that took over from another with its key may be younger. */
+    REQUIRE(model, request->key != 0 || object->freeze_ms + request->max_age_ms >= request->delivered_ms,
             "the snapshot is older than the request allows");
 }
 
@@ -82,22 +83,9 @@ static void check_sharing(struct model *model, const struct request_seen *reques
     object->share_kind = request->share_kind;
 }
 
-void snapshot_seen(struct model *model, struct link *link, const struct request_seen *request,
-                   const PB(SnapshotReply) * reply)
+static void take_limits(struct model *model, const struct request_seen *request, struct object *object,
+                        const PB(SnapshotReply) * reply)
 {
-    unsigned number = vss_object_of_set(reply->set_id);
-    REQUIRE(model, number > 0 && number <= model->processes_count, "a snapshot of an unknown set");
-    struct process *process = model->processes[number - 1];
-    struct object *object = &process->object;
-    /* One that has just ended is not missed yet; the lease will be lost. */
-    REQUIRE(model, object->created && !object->release_called && !object->aborted,
-            "a lease on a set without snapshots");
-    check_sharing(model, request, object, reply);
-    REQUIRE(model, !model->is_stopping, "a snapshot is given out while the service stops");
-    if (request != NULL)
-        check_wish(model, request, object, reply);
-    if (object->is_persistent)
-        store_check_given(model, process);
     if (request == NULL)
         object->may_go = true;
     else if (request->keep_ms != 0)
@@ -109,14 +97,31 @@ void snapshot_seen(struct model *model, struct link *link, const struct request_
     if (request != NULL && request->complete_within_ms != 0 &&
         request->complete_within_ms < object->complete_within_ms)
         object->complete_within_ms = request->complete_within_ms;
-    REQUIRE(model, model->leases_count < LEASES, "the model has no room for another lease");
-    struct lease_seen *lease = &model->leases[model->leases_count++];
-    (void)snprintf(lease->id, sizeof lease->id, "%s", reply->lease_id);
-    (void)snprintf(lease->token, sizeof lease->token, "%s", reply->token);
-    lease->link = link_index(model, link);
-    lease->process = number;
-    lease->is_open = process->is_alive || object->is_persistent;
-    object->open_leases += lease->is_open;
+}
+
+void snapshot_seen(struct model *model, struct link *link, const struct request_seen *request,
+                   const PB(SnapshotReply) * reply)
+{
+    struct lease_seen *known = lease_find_seen(model, reply->lease_id);
+    unsigned number = vss_object_of_set(reply->set_id);
+    REQUIRE(model, number > 0 && number <= model->processes_count, "a snapshot of an unknown set");
+    struct process *process = model->processes[number - 1];
+    struct object *object = &process->object;
+    REQUIRE(model, !model->is_stopping, "a snapshot is given out while the service stops");
+    if (known != NULL) {
+        lease_given_again(model, link, request, known);
+        return;
+    }
+    /* One that has just ended is not missed yet; the lease will be lost. */
+    REQUIRE(model, object->created && !object->release_called && !object->aborted,
+            "a lease on a set without snapshots");
+    check_sharing(model, request, object, reply);
+    if (request != NULL)
+        check_wish(model, request, object, reply);
+    if (object->is_persistent)
+        store_check_given(model, process);
+    take_limits(model, request, object, reply);
+    lease_new(model, link, request, reply, number);
 }
 
 /* Or may read, for all that is known. */
@@ -130,12 +135,11 @@ static bool others_read(const struct model *model, size_t lease)
     return false;
 }
 
-void finish_seen(struct model *model, const struct request_seen *request, const PB(FinishReply) * reply)
+void finish_seen(struct model *model, const struct link *link, const struct request_seen *request,
+                 const PB(FinishReply) * reply)
 {
-    REQUIRE(model, request->lease != 0 && request->may_finish, "somebody finishes what is not his");
-    struct lease_seen *lease = &model->leases[request->lease - 1];
-    const struct object *object = &model->processes[lease->process - 1]->object;
-    lease->is_gone = true;
+    lease_finish_seen(model, link, request);
+    const struct object *object = &model->processes[model->leases[request->lease - 1].process - 1]->object;
     PB(Completion) completion = reply->completion;
     if (completion == PB_VALUE(COMPLETION, COMPLETION_COMPLETED))
         REQUIRE(model, object->completed, "COMPLETED, and BackupComplete was not called");

@@ -210,7 +210,7 @@ void copies_check_delete(struct model *model, const PB(DeleteSnapshotsCall) * ca
     const struct object *object = find_copy(model, call->object_id, &bit);
     REQUIRE(model, call->object_type == OBJECT_SNAPSHOT && object != NULL && object->is_persistent,
             "something is deleted that is nothing of ours: %s", call->object_id);
-    REQUIRE(model, object->open_leases == 0, "a snapshot that is read is deleted");
+    REQUIRE(model, object->open_leases == 0 || object->has_lost, "a snapshot that is read is deleted");
     REQUIRE(model,
             object->handed_out == 0 || object->may_go ||
                 (object->delete_ms != 0 && object->delete_ms <= model->latest_wall_ms),

@@ -5,10 +5,12 @@ enum {
     FAIRNESS_SLACK = 1
 };
 
+/* Those with a key follow another one, or take over its place. */
 static bool waits(const struct link *link, const struct request_seen *request)
 {
-    return request->id != 0 && request->is_waiting && !request->has_started && !link->is_gone &&
-           !link->is_closed && !link->is_raw && !link->is_slow; /* a slow one is not told of its turn */
+    return request->id != 0 && request->key == 0 && request->is_waiting && !request->has_started &&
+           !link->is_gone && !link->is_closed && !link->is_raw &&
+           !link->is_slow; /* a slow one is not told of its turn */
 }
 
 void turn_awaited(struct model *model, struct link *link, struct request_seen *request)
@@ -37,7 +39,7 @@ void turn_taken(struct model *model, struct link *link, struct request_seen *tur
             if (!waits(other, request))
                 continue;
             REQUIRE(
-                model, other->owner != link->owner || request->order > turn->order,
+                model, other->owner != link->owner || turn->key != 0 || request->order > turn->order,
                 "request %u of connection %llu goes before request %u of connection %llu, of the same owner",
                 (unsigned)turn->id, (unsigned long long)link->id, (unsigned)request->id,
                 (unsigned long long)other->id);

@@ -84,7 +84,8 @@ static void check_abort(struct model *model, const struct object *object)
             "AbortBackup with nothing to abort");
     REQUIRE(model, !object->completed, "AbortBackup of a complete backup");
     REQUIRE(model, !object->abort_called, "AbortBackup a second time");
-    REQUIRE(model, object->open_leases == 0 || object->is_persistent, "AbortBackup under an open lease");
+    REQUIRE(model, object->open_leases == 0 || object->is_persistent || object->has_lost,
+            "AbortBackup under an open lease");
 }
 
 static void check_release(struct model *model, const struct object *object)
@@ -94,7 +95,8 @@ static void check_release(struct model *model, const struct object *object)
         is_owed = true;
     REQUIRE(model, !is_owed || object->abort_called || object->completed, "Release, and AbortBackup is owed");
     REQUIRE(model, !object->release_called, "Release a second time");
-    REQUIRE(model, object->open_leases == 0 || object->is_persistent, "Release under an open lease");
+    REQUIRE(model, object->open_leases == 0 || object->is_persistent || object->has_lost,
+            "Release under an open lease");
     bool is_copy = object->backup_type == PB_VALUE(BACKUP_TYPE, BACKUP_TYPE_COPY);
     REQUIRE(model, object->handed_out == 0 || object->no_writers || !is_copy || object->complete_called,
             "a COPY snapshot that was handed out gets no BackupComplete");
@@ -175,6 +177,7 @@ void vss_check(struct model *model, struct process *process, const PB(Call) * ca
     case PB_METHOD(BACKUP_COMPLETE):
         check_complete(model, object);
         object->complete_called = true;
+        object->complete_ms = model->now_ms;
         break;
     case PB_METHOD(ABORT_BACKUP):
         check_abort(model, object);
@@ -363,11 +366,7 @@ void vss_ended(struct model *model, struct process *process)
     process->object.open = false;
     if (process->object.is_persistent)
         return; /* its snapshots can be read all the same */
-    for (size_t i = 0; i < model->leases_count; i++) {
-        if (model->leases[i].process == process_index(model, process))
-            model->leases[i].is_open = false;
-    }
-    process->object.open_leases = 0;
+    leases_lost(model, process_index(model, process));
 }
 
 /* Whether they are still there: BackupComplete comes behind that. */

@@ -1,4 +1,5 @@
 /* What clients want of a snapshot, and what the wish says about who may share it. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,6 +12,12 @@ struct wish_parts {
     PB(PhaseTimeout) * phases[1];
     PB(ComponentSelection) component;
     PB(ComponentSelection) * components[1];
+    PB(LeaseOptions) lease;
+    char key[16];
+};
+
+enum {
+    KEYS = 3
 };
 
 static char *constant(const char *text)
@@ -98,6 +105,16 @@ static void choose_components(struct model *model, struct wish_parts *parts)
     parts->wish.add_needed_volumes = model_chance(model, 80);
 }
 
+static void choose_lease_options(struct model *model, struct wish_parts *parts)
+{
+    if (!model_chance(model, 35))
+        return;
+    shadowpipe__v1__lease_options__init(&parts->lease);
+    parts->lease.mode = PB_VALUE(LEASE_MODE, LEASE_MODE_DETACHED);
+    parts->lease.ttl_ms = model_chance(model, 70) ? (uint32_t)model_between(model, 1, 150000) : 0;
+    parts->wish.lease = &parts->lease;
+}
+
 static void choose(struct model *model, const struct client *client, struct wish_parts *parts)
 {
     PB(CreateSnapshot) *wish = &parts->wish;
@@ -107,6 +124,7 @@ static void choose(struct model *model, const struct client *client, struct wish
     choose_limits(model, client, parts);
     choose_context(model, wish);
     choose_components(model, parts);
+    choose_lease_options(model, parts);
     wish->purpose = constant("model");
     if (model_chance(model, model->shares_much ? 15 : 30)) {
         wish->backup_type = model_chance(model, 70) ? PB_VALUE(BACKUP_TYPE, BACKUP_TYPE_FULL)
@@ -119,11 +137,28 @@ static void choose(struct model *model, const struct client *client, struct wish
         wish->max_age_ms = (uint32_t)model_between(model, 1, model_chance(model, 50) ? 2000 : 30000);
 }
 
+/* One that comes back with the same key, nearly always for the same. */
+static void choose_by_key(struct model *model, struct wish_parts *parts)
+{
+    static const struct client nobody = {0};
+    unsigned number = (unsigned)model_random(model, KEYS);
+    bool is_same = model_chance(model, 92);
+    uint64_t random = model->random;
+    model->random = model->seed * KEYS + number + (is_same ? 0 : KEYS);
+    choose(model, &nobody, parts);
+    model->random = random;
+    (void)snprintf(parts->key, sizeof parts->key, "nightly-%u", number);
+    parts->wish.job_key = parts->key;
+}
+
 void wish_send(struct model *model, const struct client *client, struct link *link)
 {
     struct wish_parts parts = {0};
     PB(Envelope) envelope = SHADOWPIPE__V1__ENVELOPE__INIT;
-    choose(model, client, &parts);
+    if (model_chance(model, 20))
+        choose_by_key(model, &parts);
+    else
+        choose(model, client, &parts);
     if (client->is_short || model_chance(model, 10))
         envelope.timeout_ms = (uint32_t)model_between(model, 1, 30000);
     envelope.body_case = PB_BODY(CREATE_SNAPSHOT);
@@ -143,16 +178,22 @@ static unsigned named_writers(char *const *names, size_t count)
     return bits;
 }
 
-static uint64_t hash_of(const PB(CreateSnapshot) * wish)
+static uint64_t hash_bytes(const uint8_t *bytes, size_t size)
 {
     uint64_t hash = 14695981039346656037u;
+    for (size_t i = 0; i < size; i++)
+        hash = (hash ^ bytes[i]) * 1099511628211u;
+    return hash;
+}
+
+static uint64_t hash_of(const PB(CreateSnapshot) * wish)
+{
     size_t size = shadowpipe__v1__create_snapshot__get_packed_size(wish);
     uint8_t *bytes = malloc(size + 1);
     if (bytes == NULL)
         abort();
     (void)shadowpipe__v1__create_snapshot__pack(wish, bytes);
-    for (size_t i = 0; i < size; i++)
-        hash = (hash ^ bytes[i]) * 1099511628211u;
+    uint64_t hash = hash_bytes(bytes, size);
     free(bytes);
     return hash;
 }
@@ -202,6 +243,12 @@ void wish_note(const struct model *model, struct request_seen *request, const PB
     request->has_components = wish->n_components > 0;
     request->may_share = may_share(model, wish);
     request->share_kind = kind_of(wish);
+    request->wish = hash_of(wish);
+    request->key =
+        wish->job_key[0] != '\0' ? hash_bytes((const uint8_t *)wish->job_key, strlen(wish->job_key)) : 0;
+    request->is_detached =
+        wish->lease != NULL && wish->lease->mode == PB_VALUE(LEASE_MODE, LEASE_MODE_DETACHED);
+    request->ttl_ms = request->is_detached ? wish->lease->ttl_ms : 0;
     for (size_t i = 0; i < wish->n_volumes; i++)
         request->volumes |= volume_bit(wish->volumes[i]);
     request->may_have = request->volumes | (wish->add_needed_volumes ? 1u : 0);

@@ -54,12 +54,7 @@ static void stop(struct model *model)
 {
     model->is_stopping = true;
     model_say(model, "the service stops");
-    for (size_t i = 0; i < model->leases_count; i++) {
-        struct lease_seen *lease = &model->leases[i];
-        if (lease->is_open)
-            model->processes[lease->process - 1]->object.open_leases--;
-        lease->is_open = false;
-    }
+    leases_lost(model, 0);
     broker_stop(model->broker);
     model_schedule(model, model->config.stop_all_ms + STOP_SLACK_MS, EVENT_STOP_OVERDUE, 0, 0);
 }
@@ -91,7 +86,9 @@ static void crash(struct model *model)
     if (model->is_stopping || model->has_stopped || model->is_quiet)
         return;
     model_say(model, "the service crashes");
+    model->is_dead = true;
     broker_destroy(model->broker);
+    model->is_dead = false;
     for (size_t i = 0; i < model->links_count; i++) {
         struct link *link = model->links[i];
         link->is_gone = true;
@@ -101,6 +98,7 @@ static void crash(struct model *model)
     }
     for (size_t i = 0; i < model->processes_count; i++)
         process_orphaned(model, model->processes[i]);
+    leases_crash(model);
     store_crashes(model);
     model->enumerates = false;
     create_broker(model);
@@ -150,6 +148,12 @@ static void handle(struct model *model, const struct event *event)
         break;
     case EVENT_FOREIGN:
         model_foreign(model);
+        break;
+    case EVENT_VANISH:
+        lease_copy_vanishes(model);
+        break;
+    case EVENT_LOST_DUE:
+        lease_loss_is_due(model, event->index);
         break;
     case EVENT_STORED:
         store_works(model);
@@ -205,6 +209,8 @@ static void choose_config(struct model *model)
     config->max_queue = (uint32_t)model_between(model, 1, 24);
     config->max_in_flight = (uint32_t)model_between(model, 1, 12);
     config->max_shared_volumes = model_chance(model, 25) ? 0 : (uint32_t)model_between(model, 1, 6);
+    config->lease_ttl_ms = (uint32_t)model_between(model, 1000, 60000);
+    config->max_lease_ttl_ms = (uint32_t)model_between(model, 30000, 120000);
     config->warm_requesters = (uint32_t)model_random(model, 2);
     config->output_soft_limit_bytes = (uint32_t)model_between(model, 500, 8000);
     config->output_hard_limit_bytes = config->output_soft_limit_bytes * (uint32_t)model_between(model, 2, 9);
@@ -239,6 +245,8 @@ static void start(struct model *model)
         model_schedule(model, model_random(model, end_ms + 30000), EVENT_STOP, 0, 0);
     if (model_chance(model, 40))
         model_schedule(model, model_random(model, 60000), EVENT_FOREIGN, 0, 0);
+    if (model_chance(model, 25))
+        model_schedule(model, model_random(model, 60000), EVENT_VANISH, 0, 0);
     for (unsigned i = 0; i < 3; i++)
         model_schedule(model, model_random(model, end_ms), EVENT_CLOCK, 0, 0);
     if (model_chance(model, 25))
@@ -270,6 +278,7 @@ static void check(struct model *model)
     broker_counts(model->broker, &counts);
     REQUIRE(model, counts.queue_length <= model->config.max_queue, "the queue is longer than its limit");
     REQUIRE(model, counts.connections <= model->config.max_connections, "there are too many connections");
+    leases_check(model, counts.leases);
     vss_check_held(model);
     store_check(model);
 }
@@ -288,6 +297,7 @@ static void step(struct model *model)
         model->now_ms = event_ms > model->now_ms ? event_ms : model->now_ms;
     }
     tell_time(model);
+    leases_expire(model);
     model->events_done++;
     if (is_timer) {
         broker_timer(model->broker);
@@ -300,6 +310,7 @@ static void step(struct model *model)
 
 static void free_all(struct model *model)
 {
+    model->is_dead = true;
     broker_destroy(model->broker);
     store_free(model);
     for (size_t i = 0; i < model->links_count; i++) {
