@@ -35,6 +35,8 @@ void clients_init(struct model *model)
         client->floods = model_chance(model, 20);
         client->is_short = model_chance(model, 15);
         client->is_slow = model_chance(model, 15);
+        client->has_sessions = model_chance(model, 20);
+        client->actions_left += client->has_sessions ? 15 : 0;
         model_schedule(model, model_random(model, 20000), EVENT_CLIENT, i, 0);
     }
 }
@@ -170,6 +172,7 @@ static void send_nonsense(struct model *model, struct link *link)
     PB(Envelope) envelope = SHADOWPIPE__V1__ENVELOPE__INIT;
     PB(Ping) ping = SHADOWPIPE__V1__PING__INIT;
     leases_unclear(model, link);
+    holds_unclear(model, link);
     link->is_raw = true;
     envelope.id = (uint32_t)model_random(model, 3);
     envelope.body_case = PB_BODY(PING);
@@ -191,9 +194,10 @@ static void act(struct model *model, struct client *client, struct link *link)
         link_hang_up(model, link);
     } else if (client->cancels && choice < 45) {
         cancel_something(model, link);
-    } else if (choice < 58 && choice >= 40 && lease_request_finish(model, link, model_chance(model, 12))) {
-        return;
-    } else if (choice < 68 && choice >= 58 && lease_request_any(model, client, link)) {
+    } else if (client->has_sessions && model_chance(model, 70)) {
+        session_act(model, client, link);
+    } else if ((choice < 58 && choice >= 40 && lease_request_finish(model, link, model_chance(model, 12))) ||
+               (choice < 68 && choice >= 58 && lease_request_any(model, client, link))) {
         return;
     } else if (choice < 80) {
         unsigned count = client->floods ? 1 + (unsigned)model_random(model, 5) : 1;

@@ -22,6 +22,12 @@ static uint32_t rights_of(const PB(Envelope) * envelope)
                     ? RIGHT_BIT_SNAPSHOT
                     : RIGHT_BIT_SNAPSHOT | RIGHT_BIT_TRUNCATE) |
                (wish->context > PB_VALUE(CONTEXT, CONTEXT_FILE_SHARE_BACKUP) ? RIGHT_BIT_PERSIST : 0);
+    case PB_BODY(PROCEED):
+        return RIGHT_BIT_SNAPSHOT;
+    case PB_BODY(OPEN_SESSION):
+        return envelope->open_session->mode == PB_VALUE(SESSION_MODE, SESSION_MODE_BACKUP)
+                   ? RIGHT_BIT_SNAPSHOT
+                   : RIGHT_BIT_READ;
     case PB_BODY(LIST_LEASES):
         return envelope->list_leases->all_owners ? RIGHT_BIT_READ | RIGHT_BIT_MANAGE : RIGHT_BIT_READ;
     case PB_BODY(GET_SERVICE_STATUS):
@@ -127,10 +133,15 @@ void request_due(struct model *model, struct link *link, uint32_t id)
 static void progress_seen(struct model *model, struct link *link, struct request_seen *request,
                           const PB(Progress) * progress)
 {
-    REQUIRE(model, request->kind == PB_BODY(CREATE_SNAPSHOT), "Progress for a request that has none");
+    bool is_call = request->kind == PB_BODY(CALL);
+    REQUIRE(model, is_call || request->kind == PB_BODY(CREATE_SNAPSHOT),
+            "Progress for a request that has none");
     REQUIRE(model, progress->phase != PB_PHASE(UNSPECIFIED), "Progress without a phase");
     model_say(model, "connection %llu, request %u: phase %d, position %u", (unsigned long long)link->id,
               (unsigned)request->id, (int)progress->phase, (unsigned)progress->queue_position);
+    if (is_call)
+        return;
+    hold_progress_seen(model, link, request, progress);
     if (!request->is_waiting && !request->has_started)
         turn_awaited(model, link, request);
     if (progress->phase == PB_PHASE(QUEUED) || request->has_started)
@@ -158,6 +169,10 @@ static PB(Envelope__BodyCase) reply_of(PB(Envelope__BodyCase) request)
         {PB_BODY(LIST_LEASES), PB_BODY(LEASES_REPLY)},
         {PB_BODY(ATTACH_LEASE), PB_BODY(LEASE_REPLY)},
         {PB_BODY(RENEW_LEASE), PB_BODY(LEASE_REPLY)},
+        {PB_BODY(PROCEED), PB_BODY(PROCEED_REPLY)},
+        {PB_BODY(OPEN_SESSION), PB_BODY(OPEN_SESSION_REPLY)},
+        {PB_BODY(CALL), PB_BODY(CALL_REPLY)},
+        {PB_BODY(CLOSE_SESSION), PB_BODY(CLOSE_SESSION_REPLY)},
     };
     for (size_t i = 0; i < sizeof pairs / sizeof pairs[0]; i++) {
         if (pairs[i][0] == request)
@@ -178,6 +193,69 @@ static void status_seen(struct model *model, struct link *link, const PB(Status)
     REQUIRE(model, strcmp(status->reason, "NO_MEMORY") != 0, "the broker lacks memory that there is");
 }
 
+static void refused_seen(struct model *model, const struct link *link, const struct request_seen *request,
+                         const PB(Status) * status)
+{
+    uint32_t rights = request->kind == PB_BODY(CALL) ? request->call_rights : request->rights;
+    REQUIRE(model, (rights & ~link->rights) != 0 || strcmp(status->reason, "RIGHT_MISSING") != 0,
+            "a right is missed that is there");
+    switch (request->kind) {
+    case PB_BODY(WATCH_LEASE):
+        watch_over_seen(model, link, request, status->reason);
+        break;
+    case PB_BODY(PROCEED):
+        hold_proceed_refused(model, link, request, status->reason);
+        break;
+    case PB_BODY(CREATE_SNAPSHOT):
+        failure_seen(model, request, status);
+        hold_failure_seen(model, request, status->reason);
+        break;
+    default:
+        if (request->lease != 0)
+            lease_refused(model, link, request, status->reason);
+        break;
+    }
+}
+
+static void reply_seen(struct model *model, struct link *link, const struct request_seen *request,
+                       const PB(Envelope) * envelope)
+{
+    switch (envelope->body_case) {
+    case PB_BODY(HELLO_REPLY):
+        link->is_greeted = true;
+        break;
+    case PB_BODY(SNAPSHOT_REPLY):
+        snapshot_seen(model, link, request, envelope->snapshot_reply);
+        break;
+    case PB_BODY(FINISH_REPLY):
+        finish_seen(model, link, request, envelope->finish_reply);
+        break;
+    case PB_BODY(LEASE_REPLY):
+        lease_reply_seen(model, link, request, envelope->lease_reply);
+        break;
+    case PB_BODY(LEASES_REPLY):
+        leases_listed(model, link, request, envelope->leases_reply);
+        break;
+    case PB_BODY(WRITERS_REPLY):
+        REQUIRE(model, envelope->writers_reply->count == request->writers_sent, "a list with a gap");
+        break;
+    case PB_BODY(PROCEED_REPLY):
+        hold_proceed_seen(model, link, request);
+        break;
+    case PB_BODY(OPEN_SESSION_REPLY):
+        session_opened(model, link, envelope->open_session_reply);
+        break;
+    case PB_BODY(CALL_REPLY):
+        session_call_replied(model, link, request);
+        break;
+    case PB_BODY(CLOSE_SESSION_REPLY):
+        session_closed(model, request, envelope->close_session_reply);
+        break;
+    default:
+        break;
+    }
+}
+
 static void final_seen(struct model *model, struct link *link, struct request_seen *request,
                        const PB(Envelope) * envelope)
 {
@@ -186,26 +264,10 @@ static void final_seen(struct model *model, struct link *link, struct request_se
     REQUIRE(model, is_status || envelope->body_case == reply_of(request->kind), "a reply of another kind");
     REQUIRE(model, !lacks_right || (is_status && envelope->status->code == PB_CODE(PERMISSION_DENIED)),
             "request %u was not refused for the right that is missing", (unsigned)request->id);
-    REQUIRE(model, !is_status || lacks_right || strcmp(envelope->status->reason, "RIGHT_MISSING") != 0,
-            "a right is missed that is there");
-    if (request->kind == PB_BODY(HELLO) && !is_status)
-        link->is_greeted = true;
-    if (is_status && request->kind == PB_BODY(WATCH_LEASE))
-        watch_over_seen(model, link, request, envelope->status->reason);
-    else if (is_status && request->lease != 0)
-        lease_refused(model, link, request, envelope->status->reason);
-    else if (is_status)
-        failure_seen(model, request, envelope->status);
-    else if (envelope->body_case == PB_BODY(SNAPSHOT_REPLY))
-        snapshot_seen(model, link, request, envelope->snapshot_reply);
-    else if (envelope->body_case == PB_BODY(FINISH_REPLY))
-        finish_seen(model, link, request, envelope->finish_reply);
-    else if (envelope->body_case == PB_BODY(LEASE_REPLY))
-        lease_reply_seen(model, link, request, envelope->lease_reply);
-    else if (envelope->body_case == PB_BODY(LEASES_REPLY))
-        leases_listed(model, link, request, envelope->leases_reply);
-    else if (envelope->body_case == PB_BODY(WRITERS_REPLY))
-        REQUIRE(model, envelope->writers_reply->count == request->writers_sent, "a list with a gap");
+    if (is_status)
+        refused_seen(model, link, request, envelope->status);
+    else
+        reply_seen(model, link, request, envelope);
     request->id = 0;
 }
 

@@ -58,19 +58,42 @@ bool inside_begins_set(const struct model *model, const struct link *link, uint3
     return false;
 }
 
-void inside_freezes(struct model *model, const struct process *process)
+static void note_freeze(struct model *model, struct request_seen *request)
+{
+    REQUIRE(model, request->frozen_ms == 0 || model->now_ms - request->frozen_ms >= AFTER_ONE_FREEZE_MS,
+            "writers are frozen twice within a minute for request %u", (unsigned)request->id);
+    request->frozen_ms = model->now_ms;
+}
+
+static void set_calls(struct model *model, struct process *process, PB(Call__MethodCase) method)
 {
     const struct set *set = set_of(model, process);
-    REQUIRE(model, set != NULL || process->object.is_session, "DoSnapshotSet for nobody");
-    if (set == NULL)
-        return;
+    REQUIRE(model, set != NULL, "%s for nobody", method_name(method));
+    if (method == PB_METHOD(DO_SNAPSHOT_SET))
+        process->object.freeze_ms = model->now_ms;
     LIST_EACH(const struct job, job, &set->members, link)
     {
         struct request_seen *request = request_of(model, job);
         if (request == NULL)
             continue;
-        REQUIRE(model, request->frozen_ms == 0 || model->now_ms - request->frozen_ms >= AFTER_ONE_FREEZE_MS,
-                "writers are frozen twice within a minute for request %u", (unsigned)request->id);
-        request->frozen_ms = model->now_ms;
+        hold_check_passed(model, request, method);
+        if (method == PB_METHOD(DO_SNAPSHOT_SET))
+            note_freeze(model, request);
     }
+}
+
+void inside_calls(struct model *model, struct process *process, struct inbox_item *item)
+{
+    PB(Call__MethodCase) method = item->envelope->call->method_case;
+    LIST_EACH(const struct session, session, &model->broker->sessions, link)
+    {
+        if (session->requester == NULL || session->requester->id != process->id - process->base)
+            continue;
+        process->object.is_session = true;
+        item->by_client = session->stage == SESSION_OPEN;
+        memcpy(process->session_id, session->id, sizeof session->id);
+        return;
+    }
+    if (method == PB_METHOD(DO_SNAPSHOT_SET) || method == PB_METHOD(START_SNAPSHOT_SET))
+        set_calls(model, process, method);
 }

@@ -102,12 +102,13 @@ void lease_given_again(struct model *model, struct link *link, const struct requ
                        struct lease_seen *lease)
 {
     lease->link = link_index(model, link);
-    if (request == NULL) {
+    REQUIRE(model, lease->owner == link->owner, "a lease of owner %zu is given to owner %zu", lease->owner,
+            link->owner);
+    if (request == NULL || lease->is_unclear) {
         lease_unclear(model, lease);
         return;
     }
-    REQUIRE(model, request->key != 0 && lease->key == request->key && lease->owner == link->owner,
-            "a lease of owner %zu is given to owner %zu", lease->owner, link->owner);
+    REQUIRE(model, request->key != 0 && lease->key == request->key, "a lease of another key is given out");
     REQUIRE(model, lease->wish == request->wish, "a lease is given for another wish of the same key");
     REQUIRE(model, !lease->is_gone, "a lease that has ended is given out again");
 }

@@ -174,7 +174,11 @@ static void begin_call(struct model *model, struct process *process, struct inbo
     PB(Call__MethodCase) method = call->method_case;
     model_say(model, "requester %llu: %s", (unsigned long long)process->id, method_name(method));
     REQUIRE(model, !process->is_impostor, "a call to a process that should have been refused");
-    vss_check(model, process, call);
+    bool is_legal = true;
+    if (process->object.is_session)
+        is_legal = session_check_call(model, process, method, item->by_client);
+    else
+        vss_check(model, process, call);
     process->working = item;
     process->serial++;
     process->outcome = choose_outcome(model, process, method);
@@ -183,6 +187,10 @@ static void begin_call(struct model *model, struct process *process, struct inbo
         (volume_bit(call->add_to_snapshot_set->volume) & model->refused) != 0) {
         process->outcome = OUTCOME_FAIL;
         process->hresult = VSS_NOT_SUPPORTED;
+    }
+    if (!is_legal) {
+        process->outcome = OUTCOME_FAIL;
+        process->hresult = VSS_BAD_STATE;
     }
     if (process->outcome != OUTCOME_OK)
         model_say(model, "  ... with outcome %d, 0x%08x", (int)process->outcome, (unsigned)process->hresult);
@@ -263,6 +271,9 @@ static void finish_call(struct model *model, struct process *process, const PB(E
     default:
         break;
     }
+    bool has_failed = process->outcome == OUTCOME_FAIL_ASYNC || process->outcome == OUTCOME_HANG;
+    if (call->method_case == PB_METHOD(DO_SNAPSHOT_SET) && has_failed)
+        vss_creation_failed(model, process);
     object->start_pending = false;
 }
 
@@ -310,6 +321,7 @@ void process_done(struct model *model, size_t index, uint64_t serial)
     else
         finish_call(model, process, envelope);
     item_free(item);
+    process->idle_ms = model->now_ms;
     if (process->is_alive)
         model_schedule(model, 0, EVENT_WORK, index, 0);
 }
@@ -363,16 +375,15 @@ void process_got(struct model *model, struct link *link, struct arena *arena, co
         arena_free(arena);
         return;
     }
-    if (envelope->body_case == PB_BODY(CALL) && envelope->call->method_case == PB_METHOD(DO_SNAPSHOT_SET)) {
-        process->object.freeze_ms = model->now_ms;
-        inside_freezes(model, process);
-    }
     struct inbox_item *item = malloc(sizeof *item);
     if (item == NULL)
         abort();
     item->next = NULL;
     item->arena = *arena; /* what lies in it does not point back to it */
     item->envelope = envelope;
+    item->by_client = false;
+    if (envelope->body_case == PB_BODY(CALL))
+        inside_calls(model, process, item);
     if (process->last != NULL)
         process->last->next = item;
     else

@@ -21,8 +21,9 @@ void turn_awaited(struct model *model, struct link *link, struct request_seen *r
         const struct link *other = model->links[i];
         for (size_t j = 0; j < REQUESTS && other->owner == link->owner; j++) {
             const struct request_seen *own = &other->requests[j];
-            request->ahead += own->id != 0 && own->kind == PB_BODY(CREATE_SNAPSHOT) && own->is_delivered &&
-                              !own->has_started && own != request;
+            request->ahead += own->id != 0 && own != request &&
+                              (own->wants_gate || (own->kind == PB_BODY(CREATE_SNAPSHOT) &&
+                                                   own->is_delivered && !own->has_started));
         }
     }
 }
@@ -50,5 +51,14 @@ void turn_taken(struct model *model, struct link *link, struct request_seen *tur
                     "request %u of connection %llu starves: owner %zu had %u turns meanwhile",
                     (unsigned)request->id, (unsigned long long)other->id, link->owner, passed);
         }
+    }
+}
+
+void turn_of_session(struct model *model, size_t owner)
+{
+    for (size_t i = 0; i < model->links_count; i++) {
+        struct link *link = model->links[i];
+        for (size_t j = 0; j < REQUESTS && link->owner == owner; j++)
+            link->requests[j].ahead += waits(link, &link->requests[j]);
     }
 }

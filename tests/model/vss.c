@@ -22,14 +22,16 @@ size_t process_index(const struct model *model, const struct process *process)
 /* ---- what has to come first ---- */
 
 /* Between StartSnapshotSet and the end of the set there is one. */
-static void check_alone(struct model *model, const struct process *process)
+void vss_check_alone(struct model *model, const struct process *process)
 {
     for (size_t i = 0; i < model->processes_count; i++) {
         const struct process *other = model->processes[i];
-        REQUIRE(model,
-                other == process || !other->is_alive || (!other->object.open && !other->object.start_pending),
-                "requesters %llu and %llu hold a set at once", (unsigned long long)other->id,
-                (unsigned long long)process->id);
+        REQUIRE(
+            model,
+            other == process || !other->is_alive ||
+                (!other->object.open && !other->object.start_pending && !session_is_creating(&other->object)),
+            "requesters %llu and %llu hold a set at once", (unsigned long long)other->id,
+            (unsigned long long)process->id);
     }
 }
 
@@ -43,7 +45,7 @@ static void check_creation(struct model *model, const struct process *process, P
         REQUIRE(model, object->has_context && object->has_state, "%s before SetBackupState", name);
         REQUIRE(model, !needs_writers || object->gathered, "%s before GatherWriterMetadata", name);
         REQUIRE(model, !object->open && !object->created && !object->abort_called, "%s a second time", name);
-        check_alone(model, process);
+        vss_check_alone(model, process);
         break;
     case PB_METHOD(ADD_TO_SNAPSHOT_SET):
         REQUIRE(model, object->open && !object->prepare_called, "%s without an open set", name);
@@ -219,6 +221,15 @@ static void close_set(struct model *model, struct process *process)
         model->creator = 0;
 }
 
+/* A session gives the gate back then; a set keeps it until AbortBackup. */
+void vss_creation_failed(struct model *model, struct process *process)
+{
+    if (!process->object.is_session)
+        return;
+    process->object.creation_ended = true;
+    close_set(model, process);
+}
+
 static unsigned known_ids(char *const *ids, size_t count, const char *const known[WRITERS])
 {
     unsigned bits = 0;
@@ -261,7 +272,7 @@ static uint32_t apply_creation(struct model *model, struct process *process, con
         object->last_step = method;
         break;
     case PB_METHOD(DO_SNAPSHOT_SET):
-        object->created = true;
+        object->created = object->creation_ended = true;
         object->copies = object->is_persistent ? (1u << object->added) - 1 : 0;
         object->last_step = method;
         close_set(model, process);

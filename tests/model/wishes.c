@@ -13,6 +13,8 @@ struct wish_parts {
     PB(ComponentSelection) component;
     PB(ComponentSelection) * components[1];
     PB(LeaseOptions) lease;
+    PB(HoldPoint) holds[2];
+    PB(HoldPoint) * hold_points[2];
     char key[16];
 };
 
@@ -115,6 +117,23 @@ static void choose_lease_options(struct model *model, struct wish_parts *parts)
     parts->wish.lease = &parts->lease;
 }
 
+static void choose_hold_points(struct model *model, struct wish_parts *parts)
+{
+    static const PB(HoldPointKind) kinds[] = {PB_VALUE(HOLD_POINT_KIND, HOLD_POINT_GATE_GRANTED),
+                                              PB_VALUE(HOLD_POINT_KIND, HOLD_POINT_PREPARED)};
+    bool has_some = model_chance(model, 12);
+    for (size_t i = 0; i < 2 && has_some; i++) {
+        if (model_chance(model, 40))
+            continue;
+        PB(HoldPoint) *point = &parts->holds[parts->wish.n_hold_points];
+        shadowpipe__v1__hold_point__init(point);
+        point->kind = kinds[i];
+        point->timeout_ms = model_chance(model, 60) ? (uint32_t)model_between(model, 1, 20000) : 0;
+        parts->hold_points[parts->wish.n_hold_points++] = point;
+    }
+    parts->wish.hold_points = parts->hold_points;
+}
+
 static void choose(struct model *model, const struct client *client, struct wish_parts *parts)
 {
     PB(CreateSnapshot) *wish = &parts->wish;
@@ -125,6 +144,7 @@ static void choose(struct model *model, const struct client *client, struct wish
     choose_context(model, wish);
     choose_components(model, parts);
     choose_lease_options(model, parts);
+    choose_hold_points(model, parts);
     wish->purpose = constant("model");
     if (model_chance(model, model->shares_much ? 15 : 30)) {
         wish->backup_type = model_chance(model, 70) ? PB_VALUE(BACKUP_TYPE, BACKUP_TYPE_FULL)
@@ -147,6 +167,7 @@ static void choose_by_key(struct model *model, struct wish_parts *parts)
     model->random = model->seed * KEYS + number + (is_same ? 0 : KEYS);
     choose(model, &nobody, parts);
     model->random = random;
+    parts->wish.n_hold_points = 0; /* who proceeds is the first of them */
     (void)snprintf(parts->key, sizeof parts->key, "nightly-%u", number);
     parts->wish.job_key = parts->key;
 }
@@ -243,6 +264,10 @@ void wish_note(const struct model *model, struct request_seen *request, const PB
     request->has_components = wish->n_components > 0;
     request->may_share = may_share(model, wish);
     request->share_kind = kind_of(wish);
+    for (size_t i = 0; i < wish->n_hold_points; i++)
+        request->hold_kinds |= wish->hold_points[i]->kind == PB_VALUE(HOLD_POINT_KIND, HOLD_POINT_PREPARED)
+                                   ? HOLDS_PREPARED
+                                   : HOLDS_AT_GATE;
     request->wish = hash_of(wish);
     request->key =
         wish->job_key[0] != '\0' ? hash_bytes((const uint8_t *)wish->job_key, strlen(wish->job_key)) : 0;

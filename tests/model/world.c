@@ -155,6 +155,12 @@ static void handle(struct model *model, const struct event *event)
     case EVENT_LOST_DUE:
         lease_loss_is_due(model, event->index);
         break;
+    case EVENT_PROCEED:
+        hold_script_ends(model, link_at(model, event->index), (uint32_t)event->detail);
+        break;
+    case EVENT_HOLD_DUE:
+        hold_is_due(model, link_at(model, event->index), (uint32_t)event->detail);
+        break;
     case EVENT_STORED:
         store_works(model);
         break;
@@ -214,11 +220,11 @@ static void choose_config(struct model *model)
     config->warm_requesters = (uint32_t)model_random(model, 2);
     config->output_soft_limit_bytes = (uint32_t)model_between(model, 500, 8000);
     config->output_hard_limit_bytes = config->output_soft_limit_bytes * (uint32_t)model_between(model, 2, 9);
-    uint32_t *limits[] = {&config->default_timeout_ms, &config->gather_ms,   &config->call_ms,
-                          &config->prepare_ms,         &config->create_ms,   &config->status_ms,
-                          &config->complete_ms,        &config->abort_ms,    &config->release_ms,
-                          &config->gate_hold_ms,       &config->stop_all_ms, &config->stop_create_ms,
-                          &config->complete_within_ms};
+    uint32_t *limits[] = {&config->default_timeout_ms, &config->gather_ms,     &config->call_ms,
+                          &config->prepare_ms,         &config->create_ms,     &config->status_ms,
+                          &config->complete_ms,        &config->abort_ms,      &config->release_ms,
+                          &config->gate_hold_ms,       &config->stop_all_ms,   &config->stop_create_ms,
+                          &config->complete_within_ms, &config->hold_point_ms, &config->gate_idle_ms};
     for (size_t i = 0; i < sizeof limits / sizeof limits[0]; i++)
         vary(model, limits[i], divisor);
 }
@@ -280,6 +286,7 @@ static void check(struct model *model)
     REQUIRE(model, counts.connections <= model->config.max_connections, "there are too many connections");
     leases_check(model, counts.leases);
     vss_check_held(model);
+    sessions_check_idle(model);
     store_check(model);
 }
 
