@@ -59,7 +59,8 @@ bool set_check_replied(struct set *set, PB(Call__MethodCase) method, const PB(Ca
 
 bool set_check_overdue(struct set *set, PB(Call__MethodCase) method)
 {
-    if (!set->check.is_running || method != PB_METHOD(GET_SNAPSHOT_PROPERTIES))
+    /* A completion that waits behind it fails. */
+    if (!set->check.is_running || method != PB_METHOD(GET_SNAPSHOT_PROPERTIES) || set->stage != SET_HELD)
         return false;
     /* What hangs is the question; the copies may well be read. */
     broker_log(set->broker, BROKER_LOG_WARNING,

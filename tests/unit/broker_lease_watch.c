@@ -306,6 +306,40 @@ static void test_out_of_the_way(void **state)
     world_end(world);
 }
 
+/* The question hangs, and the early completion behind it: the copies can be read, and then nothing is left.
+ */
+static void test_completion_behind_a_question(void **state)
+{
+    (void)state;
+    for (int leaves = 0; leaves < 2; leaves++) {
+        struct world *world = world_new();
+        struct peer *peer = client_connect(world, NULL, USER_RIGHTS);
+        PB(CreateSnapshot) wish = SHADOWPIPE__V1__CREATE_SNAPSHOT__INIT;
+        char *volumes[] = {TEXT("C:")};
+        wish.volumes = volumes;
+        wish.n_volumes = 1;
+        wish.complete_within_ms = NOTICED_MS;
+        world_rule(world, PB_METHOD(GET_SNAPSHOT_PROPERTIES), 2, ACT_HANG, 0);
+        uint32_t id = client_create(world, peer, &wish);
+        world_run(world);
+        const PB(SnapshotReply) *lease = client_snapshot_reply(peer, id);
+        world_advance(world, NOTICED_MS + 1000);
+        assert_non_null(world_hanging(world, PB_METHOD(GET_SNAPSHOT_PROPERTIES)));
+        if (leaves) {
+            peer_close(world, peer);
+            world_advance(world, 2ull * world->config.call_ms);
+        } else {
+            world_advance(world, 2ull * world->config.call_ms);
+            assert_int_equal(world_alive(world), 1);
+            id = client_finish(world, peer, lease, PB_VALUE(OUTCOME, OUTCOME_SUCCEEDED));
+            world_run(world);
+            assert_string_equal(client_status(peer, id)->method, "GetSnapshotProperties");
+        }
+        assert_int_equal(world_alive(world), 0);
+        world_end(world);
+    }
+}
+
 /* One process asks for those of which no VSS object is held. */
 static void test_record_vanishes(void **state)
 {
@@ -368,10 +402,15 @@ static void test_attached_vanishes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_events),          cmocka_unit_test(test_ends),
-        cmocka_unit_test(test_overflow),        cmocka_unit_test(test_set_vanishes),
-        cmocka_unit_test(test_not_known),       cmocka_unit_test(test_out_of_the_way),
-        cmocka_unit_test(test_record_vanishes), cmocka_unit_test(test_attached_vanishes),
+        cmocka_unit_test(test_events),
+        cmocka_unit_test(test_ends),
+        cmocka_unit_test(test_overflow),
+        cmocka_unit_test(test_set_vanishes),
+        cmocka_unit_test(test_not_known),
+        cmocka_unit_test(test_out_of_the_way),
+        cmocka_unit_test(test_completion_behind_a_question),
+        cmocka_unit_test(test_record_vanishes),
+        cmocka_unit_test(test_attached_vanishes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
