@@ -208,7 +208,7 @@ static void refused_seen(struct model *model, const struct link *link, const str
         break;
     case PB_BODY(CREATE_SNAPSHOT):
         failure_seen(model, request, status);
-        hold_failure_seen(model, request, status->reason);
+        hold_failure_seen(model, link, request, status->reason);
         break;
     default:
         if (request->lease != 0)

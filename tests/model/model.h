@@ -123,7 +123,8 @@ void hold_script_ends(struct model *model, struct link *link, uint32_t id);
 void hold_proceed_seen(struct model *model, const struct link *link, const struct request_seen *proceed);
 void hold_proceed_refused(struct model *model, const struct link *link, const struct request_seen *proceed,
                           const char *reason);
-void hold_failure_seen(struct model *model, const struct request_seen *request, const char *reason);
+void hold_failure_seen(struct model *model, const struct link *link, const struct request_seen *request,
+                       const char *reason);
 /* Those that Proceeds of this connection are about: it may say anything from now on. */
 void holds_unclear(struct model *model, const struct link *link);
 /* At StartSnapshotSet and DoSnapshotSet. */

@@ -183,7 +183,7 @@ struct inbox_item {
 /* What VSS knows of a requester's object, and what the order of its calls has to be. */
 struct object {
     bool exists, initialised, has_context, has_state, gathered, has_metadata, has_status;
-    bool no_writers, component_mode, has_component, has_outcome;
+    bool no_writers, component_mode, has_component, has_outcome, outcome_asked;
     bool is_session;
     uint32_t backup_type;
     unsigned disabled; /* bits of writers */

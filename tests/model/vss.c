@@ -100,7 +100,9 @@ static void check_release(struct model *model, const struct object *object)
     REQUIRE(model, object->open_leases == 0 || object->is_persistent || object->has_lost,
             "Release under an open lease");
     bool is_copy = object->backup_type == PB_VALUE(BACKUP_TYPE, BACKUP_TYPE_COPY);
-    REQUIRE(model, object->handed_out == 0 || object->no_writers || !is_copy || object->complete_called,
+    bool cannot = object->outcome_asked && !object->has_outcome; /* of its component */
+    REQUIRE(model,
+            object->handed_out == 0 || object->no_writers || !is_copy || object->complete_called || cannot,
             "a COPY snapshot that was handed out gets no BackupComplete");
 }
 
@@ -175,6 +177,7 @@ void vss_check(struct model *model, struct process *process, const PB(Call) * ca
     case PB_METHOD(ADD_COMPONENT):
     case PB_METHOD(SET_BACKUP_SUCCEEDED):
         components_check(model, object, call);
+        object->outcome_asked |= method == PB_METHOD(SET_BACKUP_SUCCEEDED);
         break;
     case PB_METHOD(BACKUP_COMPLETE):
         check_complete(model, object);

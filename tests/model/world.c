@@ -215,6 +215,11 @@ static void choose_config(struct model *model)
     config->max_queue = (uint32_t)model_between(model, 1, 24);
     config->max_in_flight = (uint32_t)model_between(model, 1, 12);
     config->max_shared_volumes = model_chance(model, 25) ? 0 : (uint32_t)model_between(model, 1, 6);
+    config->max_sessions = (uint32_t)model_between(model, 1, 8);
+    config->max_leases = (uint32_t)model_between(model, 2, 40);
+    config->max_leases_per_owner = (uint32_t)model_between(model, 1, 20);
+    config->max_records = (uint32_t)model_between(model, 1, 20);
+    config->max_watchers = (uint32_t)model_between(model, 1, 6);
     config->lease_ttl_ms = (uint32_t)model_between(model, 1000, 60000);
     config->max_lease_ttl_ms = (uint32_t)model_between(model, 30000, 120000);
     config->warm_requesters = (uint32_t)model_random(model, 2);
@@ -284,6 +289,7 @@ static void check(struct model *model)
     broker_counts(model->broker, &counts);
     REQUIRE(model, counts.queue_length <= model->config.max_queue, "the queue is longer than its limit");
     REQUIRE(model, counts.connections <= model->config.max_connections, "there are too many connections");
+    REQUIRE(model, counts.leases <= model->config.max_leases, "there are too many leases");
     leases_check(model, counts.leases);
     vss_check_held(model);
     sessions_check_idle(model);
@@ -333,6 +339,18 @@ static void free_all(struct model *model)
     model->heap = NULL;
 }
 
+static void fail_of_rest(struct model *model)
+{
+    struct broker_counts counts;
+    broker_counts(model->broker, &counts);
+    model_fail(model,
+               "everybody has gone, and something is still there: %u connections, %u requests that wait, %u "
+               "sets, %u leases, %u requesters%s",
+               (unsigned)counts.connections, (unsigned)counts.queue_length, (unsigned)counts.sets,
+               (unsigned)counts.leases, (unsigned)counts.requesters,
+               copies_are_owed(model) ? ", snapshots to be deleted" : "");
+}
+
 uint64_t model_run(uint64_t seed, bool is_verbose)
 {
     long before = model_allocations;
@@ -348,8 +366,8 @@ uint64_t model_run(uint64_t seed, bool is_verbose)
         step(model);
         quiet_ms = model->is_quiet ? quiet_ms : model->now_ms;
         REQUIRE(model, model->events_done < EVENTS_MAX, "the events do not end");
-        REQUIRE(model, model->now_ms < quiet_ms + QUIET_LIMIT_MS,
-                "everybody has gone, and something is still there");
+        if (model->now_ms >= quiet_ms + QUIET_LIMIT_MS)
+            fail_of_rest(model);
     }
     uint64_t events = model->events_done;
     model_say(model, "over after %llu events", (unsigned long long)events);
