@@ -274,6 +274,8 @@ static void finish_call(struct model *model, struct process *process, const PB(E
     bool has_failed = process->outcome == OUTCOME_FAIL_ASYNC || process->outcome == OUTCOME_HANG;
     if (call->method_case == PB_METHOD(DO_SNAPSHOT_SET) && has_failed)
         vss_creation_failed(model, process);
+    if (call->method_case == PB_METHOD(RELEASE_OBJECT)) /* whatever it returns */
+        (void)vss_apply(model, process, call);
     object->start_pending = false;
 }
 
