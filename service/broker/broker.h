@@ -18,7 +18,8 @@ struct broker;
 enum {
     CALLER_SID_CHARS = 192,
     CALLER_NAME_CHARS = 260,
-    REQUESTER_SECRET_BYTES = 32
+    REQUESTER_SECRET_BYTES = 32,
+    STORE_KEY_MAX = 48
 };
 
 /* Bits of caller.rights: 1 << PB(Right) value. */
@@ -90,13 +91,18 @@ struct broker_host {
     /* Starts a requester process that will dial in and show `secret`. Answered by
      * broker_requester_started, or by broker_requester_exited if it could not be started. */
     void (*start_requester)(void *context, uint64_t requester, const uint8_t secret[REQUESTER_SECRET_BYTES]);
+    /* Watches a requester process that an earlier process of the service has started; it dials in by itself.
+     * Both numbers are those of broker_requester_started. Answered like start_requester: a process of that
+     * number that was started at another time is another one. */
+    void (*adopt_requester)(void *context, uint64_t requester, uint32_t process_id, uint64_t started);
     /* The last resort. broker_requester_exited follows. */
     void (*kill_requester)(void *context, uint64_t requester);
     /* Answered by broker_volumes_enumerated. */
     void (*enumerate_volumes)(void *context);
-    /* The store keeps bytes by key, beyond the end of the process. Both are carried out in the order in which
-     * they are asked for, and answered by broker_stored. */
-    void (*store_put)(void *context, const char *key, const uint8_t *bytes, size_t size);
+    /* The store keeps bytes by key (ASCII, at most STORE_KEY_MAX characters), beyond the end of the process,
+     * and with `lasting` beyond a failure of power. Both are carried out in the order in which they are asked
+     * for, and answered by broker_stored. */
+    void (*store_put)(void *context, const char *key, const uint8_t *bytes, size_t size, bool lasting);
     void (*store_delete)(void *context, const char *key);
     void (*random_bytes)(void *context, uint8_t *bytes, size_t size);
     void (*log)(void *context, enum broker_log_level level, const char *text);
@@ -154,7 +160,8 @@ struct broker_config {
     uint32_t max_lease_ttl_ms;     /* 7 days */
     uint32_t lease_check_ms;       /* whether what leases read is still there: 20 s */
     uint32_t cache_ms;             /* age of listed writers, volumes, providers: 5 s */
-    uint32_t orphan_grace_ms;      /* 10 min */
+    uint32_t orphan_grace_ms;      /* a requester holds snapshots without a service: 10 min; 0 = not at all */
+    uint32_t reattach_ms;          /* a client comes back to its lease after the service's restart: 2 min */
     uint32_t stop_create_ms;       /* at stop, inside DoSnapshotSet: 75 s */
     uint32_t stop_all_ms;          /* 180 s */
 };
@@ -165,8 +172,10 @@ void broker_config_init(struct broker_config *config);
 /* NULL without memory. Both structs are copied; the strings in config must stay. */
 struct broker *broker_create(const struct broker_config *config, const struct broker_host *host);
 void broker_destroy(struct broker *broker);
-/* What the store holds: each of it once, right after the first broker_set_time. */
+/* What the store holds: each of it once, right after the first broker_set_time; then broker_start, once, also
+ * where the store is empty: sets and leases of an earlier process of the service come back to life. */
 void broker_add_stored(struct broker *broker, const char *key, const uint8_t *bytes, size_t size);
+void broker_start(struct broker *broker);
 
 /* `monotonic_ms` never goes back and decides all deadlines; `unix_ms` is for messages only. */
 void broker_set_time(struct broker *broker, uint64_t monotonic_ms, int64_t unix_ms);
@@ -185,7 +194,8 @@ void broker_received(struct broker *broker, uint64_t id, const uint8_t *bytes, s
 void broker_output_drained(struct broker *broker, uint64_t id);
 void broker_disconnected(struct broker *broker, uint64_t id);
 
-void broker_requester_started(struct broker *broker, uint64_t id, uint32_t process_id);
+/* `started`: when, in the host's own measure; it tells the process from a later one of the same number. */
+void broker_requester_started(struct broker *broker, uint64_t id, uint32_t process_id, uint64_t started);
 /* `exit_code` of the process; or, when it could not be started, `failure` in words (else NULL). */
 void broker_requester_exited(struct broker *broker, uint64_t id, uint32_t exit_code, const char *failure);
 
@@ -197,8 +207,15 @@ void broker_volumes_enumerated(struct broker *broker, const struct host_volume *
  * nothing. */
 void broker_stored(struct broker *broker, const char *key, const char *failure);
 
+enum broker_stop_kind {
+    BROKER_STOP_END,
+    /* Another process of the service follows: what clients read stays with its requesters, which hold it for
+     * orphan_grace_ms and dial in there. */
+    BROKER_STOP_HAND_OVER
+};
+
 /* Refuses new work and ends what there is; host->stopped says when. */
-void broker_stop(struct broker *broker);
+void broker_stop(struct broker *broker, enum broker_stop_kind kind);
 
 /* Everything that is counted, as Prometheus metrics. Like snprintf; 0 without memory. */
 size_t broker_metrics(struct broker *broker, char *buffer, size_t size);

@@ -57,6 +57,7 @@ void broker_config_init(struct broker_config *config)
         .max_lease_ttl_ms = 7 * DAYS,
         .cache_ms = 5 * SECONDS,
         .orphan_grace_ms = 10 * MINUTES,
+        .reattach_ms = 2 * MINUTES,
         .stop_create_ms = 75 * SECONDS,
         .stop_all_ms = 180 * SECONDS,
     };
