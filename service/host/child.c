@@ -20,6 +20,7 @@ struct child {
     HANDLE process;
     HANDLE wait;
     DWORD process_id;
+    uint64_t created;
     bool starting; /* the helper has it */
     bool kill;
     char failure[CHILD_FAILURE_CHARS];
@@ -38,6 +39,23 @@ static bool own_path(wchar_t *path, DWORD chars)
 {
     DWORD length = GetModuleFileNameW(NULL, path, chars);
     return length > 0 && length < chars;
+}
+
+/* Of the process that it has; 0: the system does not say. */
+static uint64_t creation_time(const struct child *child)
+{
+    FILETIME created_at;
+    FILETIME unused;
+    if (!win32.get_process_times(child->process, &created_at, &unused, &unused, &unused)) {
+        return 0;
+    }
+    return (uint64_t)created_at.dwHighDateTime << 32 | created_at.dwLowDateTime;
+}
+
+static void close_process(struct child *child)
+{
+    CloseHandle(child->process);
+    child->process = NULL;
 }
 
 static bool create_process(struct child *child, HANDLE handoff, LPPROC_THREAD_ATTRIBUTE_LIST attributes)
@@ -70,6 +88,14 @@ static bool create_process(struct child *child, HANDLE handoff, LPPROC_THREAD_AT
     CloseHandle(information.hThread);
     child->process = information.hProcess;
     child->process_id = information.dwProcessId;
+    child->created = creation_time(child);
+    if (child->created == 0) {
+        /* No later process of the service could tell it from another one. */
+        set_failure(child, "GetProcessTimes", GetLastError());
+        TerminateProcess(child->process, CHILD_KILLED_EXIT_CODE);
+        close_process(child);
+        return false;
+    }
     return true;
 }
 
@@ -124,6 +150,28 @@ static void start_work(struct helper_job *job)
     CloseHandle(read_end);
 }
 
+static void adopt_work(struct helper_job *job)
+{
+    struct child *child = LOOP_OWNER(job, struct child, job);
+    child->process = win32.open_process(SYNCHRONIZE | PROCESS_TERMINATE | PROCESS_QUERY_LIMITED_INFORMATION,
+                                        FALSE, child->process_id);
+    if (child->process == NULL) {
+        set_failure(child, "OpenProcess", GetLastError());
+        return;
+    }
+    uint64_t found = creation_time(child);
+    if (found == 0) {
+        set_failure(child, "GetProcessTimes", GetLastError());
+    } else if (found != child->created) {
+        snprintf(child->failure, sizeof child->failure, "process %lu is another one now", child->process_id);
+    } else if (WaitForSingleObject(child->process, 0) != WAIT_TIMEOUT) {
+        snprintf(child->failure, sizeof child->failure, "process %lu has ended", child->process_id);
+    } else {
+        return;
+    }
+    close_process(child);
+}
+
 /* On the loop's thread. */
 
 static void forget(struct children *children, struct child *child)
@@ -176,7 +224,7 @@ static void start_done(struct helper_job *job)
     if (child->kill) {
         TerminateProcess(child->process, CHILD_KILLED_EXIT_CODE);
     }
-    children->started(children->context, child->requester, child->process_id);
+    children->started(children->context, child->requester, child->process_id, child->created);
     loop_prepare(&child->ended, ended_done);
     if (!RegisterWaitForSingleObject(&child->wait, child->process, process_ended, child, INFINITE,
                                      WT_EXECUTEONLYONCE)) {
@@ -195,7 +243,8 @@ static void refused_done(struct loop_operation *operation, DWORD error, DWORD by
     (void)bytes;
     struct child *child = LOOP_OWNER(operation, struct child, refused);
     struct children *children = child->children;
-    children->exited(children->context, child->requester, 0, "the service is too busy to start a process");
+    children->exited(children->context, child->requester, 0,
+                     "the service is too busy to start or look for a process");
     forget(children, child);
 }
 
@@ -219,14 +268,15 @@ static void refusal_done(struct loop_operation *operation, DWORD error, DWORD by
     memcpy(refused, children->refused, count * sizeof *refused);
     children->refused_count = 0;
     for (size_t i = 0; i < count; i++) {
-        children->exited(children->context, refused[i], 0, "the service has no memory to start a process");
+        children->exited(children->context, refused[i], 0,
+                         "the service has no memory to start or look for a process");
     }
 }
 
 static void refuse(struct children *children, uint64_t requester)
 {
     if (children->refused_count == CHILD_REFUSED) {
-        win32.fail_fast("no memory to start a requester");
+        win32.fail_fast("no memory for a requester");
         return;
     }
     if (children->refused_count == 0) {
@@ -236,25 +286,48 @@ static void refuse(struct children *children, uint64_t requester)
     children->refused[children->refused_count++] = requester;
 }
 
-void child_start(struct children *children, uint64_t requester, const struct requester_arguments *arguments)
+/* NULL: there is no memory, which is told later. */
+static struct child *add(struct children *children, uint64_t requester)
 {
     struct child *child = calloc(1, sizeof *child);
     if (child == NULL) {
         refuse(children, requester);
-        return;
+        return NULL;
     }
     child->children = children;
     child->requester = requester;
-    child->arguments = *arguments;
-    child->starting = true;
-    child->job.work = start_work;
-    child->job.done = start_done;
     child->next = children->first;
     children->first = child;
-    if (!helper_submit(children->helper, &child->job)) {
-        child->starting = false;
+    return child;
+}
+
+static void submit(struct child *child, void (*work)(struct helper_job *job))
+{
+    child->job.work = work;
+    child->job.done = start_done;
+    child->starting = helper_submit(child->children->helper, &child->job);
+    if (!child->starting) {
         loop_prepare(&child->refused, refused_done);
-        loop_defer(children->loop, &child->refused, ERROR_SUCCESS);
+        loop_defer(child->children->loop, &child->refused, ERROR_SUCCESS);
+    }
+}
+
+void child_start(struct children *children, uint64_t requester, const struct requester_arguments *arguments)
+{
+    struct child *child = add(children, requester);
+    if (child != NULL) {
+        child->arguments = *arguments;
+        submit(child, start_work);
+    }
+}
+
+void child_adopt(struct children *children, uint64_t requester, uint32_t process_id, uint64_t created_at)
+{
+    struct child *child = add(children, requester);
+    if (child != NULL) {
+        child->process_id = process_id;
+        child->created = created_at;
+        submit(child, adopt_work);
     }
 }
 

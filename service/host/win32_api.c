@@ -19,5 +19,8 @@ struct win32_api win32 = {
     .open_thread_token = OpenThreadToken,
     .revert_to_self = RevertToSelf,
     .create_process = CreateProcessW,
+    .open_process = OpenProcess,
+    .get_process_times = GetProcessTimes,
+    .flush_key = RegFlushKey,
     .fail_fast = fail_fast,
 };

@@ -1,4 +1,5 @@
-/* The Win32 calls on which the security of the pipe hangs, as a table of pointers.
+/* The Win32 calls on which the security of the pipe and what outlives the service hang, as a table of
+ * pointers.
  *
  * The host makes these calls through `win32` only, so that a test can see the exact flags and descriptors
  * that are passed, and can make each call fail. Nothing else may change the table. */
@@ -24,6 +25,10 @@ struct win32_api {
     (LPCWSTR application, LPWSTR command_line, LPSECURITY_ATTRIBUTES process, LPSECURITY_ATTRIBUTES thread,
      BOOL inherit, DWORD flags, LPVOID environment, LPCWSTR directory, LPSTARTUPINFOW startup,
      LPPROCESS_INFORMATION information);
+    HANDLE(WINAPI *open_process)(DWORD access, BOOL inherit, DWORD process_id);
+    BOOL(WINAPI *get_process_times)
+    (HANDLE process, LPFILETIME created, LPFILETIME exited, LPFILETIME kernel, LPFILETIME user);
+    LSTATUS(WINAPI *flush_key)(HKEY key);
     /* Ends the process without running anything more of it; does not return. */
     void (*fail_fast)(const char *why);
 };
