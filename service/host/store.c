@@ -18,6 +18,7 @@ struct operation {
     HKEY registry_key;
     char key[STORE_KEY_CHARS];
     bool deletes;
+    bool lasting;
     DWORD error;
     const char *failure; /* where there is no Win32 code */
     DWORD size;
@@ -124,7 +125,8 @@ static DWORD write_value(const struct operation *operation, const wchar_t *name)
     DWORD error = (DWORD)RegSetValueExW(operation->registry_key, name, 0, REG_BINARY, operation->bytes,
                                         operation->size);
     /* A power failure right after DoSnapshotSet must find it. */
-    return error == ERROR_SUCCESS ? (DWORD)RegFlushKey(operation->registry_key) : error;
+    return error == ERROR_SUCCESS && operation->lasting ? (DWORD)win32.flush_key(operation->registry_key)
+                                                        : error;
 }
 
 static void work(struct helper_job *job)
@@ -164,7 +166,7 @@ static void refused(struct loop_operation *operation, DWORD error, DWORD bytes)
     answer(LOOP_OWNER(operation, struct operation, refused));
 }
 
-static void submit(struct store *store, const char *key, const uint8_t *bytes, size_t size)
+static void submit(struct store *store, const char *key, const uint8_t *bytes, size_t size, bool lasting)
 {
     struct operation *operation = calloc(1, sizeof *operation + size);
     if (operation == NULL) {
@@ -175,6 +177,7 @@ static void submit(struct store *store, const char *key, const uint8_t *bytes, s
     operation->registry_key = store->key;
     snprintf(operation->key, sizeof operation->key, "%s", key);
     operation->deletes = bytes == NULL;
+    operation->lasting = lasting;
     operation->size = (DWORD)size;
     if (size > 0) {
         memcpy(operation->bytes, bytes, size);
@@ -193,14 +196,14 @@ static void submit(struct store *store, const char *key, const uint8_t *bytes, s
     }
 }
 
-void store_put(struct store *store, const char *key, const uint8_t *bytes, size_t size)
+void store_put(struct store *store, const char *key, const uint8_t *bytes, size_t size, bool lasting)
 {
-    submit(store, key, bytes, size);
+    submit(store, key, bytes, size, lasting);
 }
 
 void store_delete(struct store *store, const char *key)
 {
-    submit(store, key, NULL, 0);
+    submit(store, key, NULL, 0, false);
 }
 
 void store_close(struct store *store)

@@ -1,8 +1,9 @@
 /* The store: values in a registry key of the service's own, for the broker.
  *
- * Values are written and deleted on the helper's thread, in the order in which they were asked for; a write
- * is on the disk when it is answered. The key is that of one instance, so that two services on one machine
- * never see each other's. They are read once, before there is anything to serve. */
+ * Values are written and deleted on the helper's thread, in the order in which they were asked for. The
+ * registry survives the end of any process; a lasting write is on the disk, too, when it is answered. The key
+ * is that of one instance, so that two services on one machine never see each other's. They are read once,
+ * before there is anything to serve. */
 #ifndef SHADOWPIPE_HOST_STORE_H
 #define SHADOWPIPE_HOST_STORE_H
 
@@ -10,7 +11,7 @@
 #include "service/host/helper.h"
 
 enum {
-    STORE_KEY_CHARS = 64, /* a set's id */
+    STORE_KEY_CHARS = STORE_KEY_MAX + 1,
     STORE_PATH_CHARS = HANDOFF_PIPE_CHARS + 64,
     STORE_VALUE_BYTES = 1024 * 1024 /* what is larger is nothing of ours */
 };
@@ -36,7 +37,7 @@ DWORD store_open(struct store *store, HKEY root, const wchar_t *path, const wcha
 void store_read(struct store *store,
                 void (*found)(void *context, const char *key, const uint8_t *bytes, size_t size),
                 void *context);
-void store_put(struct store *store, const char *key, const uint8_t *bytes, size_t size);
+void store_put(struct store *store, const char *key, const uint8_t *bytes, size_t size, bool lasting);
 void store_delete(struct store *store, const char *key);
 /* After the helper has ended. */
 void store_close(struct store *store);
