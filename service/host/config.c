@@ -77,6 +77,7 @@ static const struct number numbers[] = {
     NUMBER("LeaseCheckMs", lease_check_ms, 100, HOUR),
     NUMBER("CacheMs", cache_ms, 0, HOUR),
     NUMBER("OrphanGraceMs", orphan_grace_ms, 0, DAY),
+    NUMBER("ReattachMs", reattach_ms, SECOND, DAY),
     NUMBER("StopCreateMs", stop_create_ms, SECOND, 10 * MINUTE),
     NUMBER("StopAllMs", stop_all_ms, SECOND, 30 * MINUTE),
 };
