@@ -22,8 +22,9 @@ static const char usage_text[] =
     "  uninstall   stops and removes it\n"
     "  start       starts it and waits until it listens\n"
     "  stop        stops it and waits until it has ended\n"
+    "  hand-over   the same, but what clients read is kept until it runs again: before an upgrade\n"
     "\n"
-    "  --console   serves at this prompt until Ctrl-C\n"
+    "  --console   serves at this prompt until Ctrl-C, or hands over at Ctrl-Break\n"
     "    --pipe NAME          listens on \\\\.\\pipe\\NAME\n"
     "    --vss-library PATH   loads this library in place of the system's vssapi.dll\n"
     "    --simulate           uses the VSS simulator and refuses to work on the real VSS\n"
@@ -106,8 +107,11 @@ static int run_verb(const wchar_t *verb)
     static const struct {
         const wchar_t *name;
         int (*run)(void);
-    } verbs[] = {
-        {L"install", scm_install}, {L"uninstall", scm_uninstall}, {L"start", scm_start}, {L"stop", scm_stop}};
+    } verbs[] = {{L"install", scm_install},
+                 {L"uninstall", scm_uninstall},
+                 {L"start", scm_start},
+                 {L"stop", scm_stop},
+                 {L"hand-over", scm_hand_over}};
     for (size_t i = 0; i < ARRAYSIZE(verbs); i++) {
         if (wcscmp(verb, verbs[i].name) == 0) {
             return verbs[i].run();

@@ -27,12 +27,12 @@ static void set_running(struct host *host)
     ReleaseSRWLockExclusive(&running_lock);
 }
 
-static bool stop_running(void)
+static bool stop_running(enum broker_stop_kind kind)
 {
     AcquireSRWLockShared(&running_lock);
     bool there = running != NULL;
     if (there) {
-        host_request_stop(running);
+        host_request_stop(running, kind);
     }
     ReleaseSRWLockShared(&running_lock);
     return there;
@@ -40,7 +40,7 @@ static bool stop_running(void)
 
 static BOOL WINAPI on_console_event(DWORD event)
 {
-    if (!stop_running()) {
+    if (!stop_running(event == CTRL_BREAK_EVENT ? BROKER_STOP_HAND_OVER : BROKER_STOP_END)) {
         return FALSE;
     }
     if (event == CTRL_C_EVENT || event == CTRL_BREAK_EVENT) {

@@ -12,7 +12,8 @@ struct console_options {
     bool verbose;
 };
 
-/* Serves until Ctrl-C. When it listens, a line on stdout says so and names the pipe. An exit code. */
+/* Serves until Ctrl-C, or until Ctrl-Break, at which it hands over to its next process. When it listens, a
+ * line on stdout says so and names the pipe. An exit code. */
 int console_run(const struct console_options *options);
 
 #endif

@@ -58,11 +58,13 @@ struct host {
 
     struct loop_operation stop_request;
     volatile LONG stop_requested;
+    enum broker_stop_kind stop_kind;
     struct loop_timer stop_tick;
     uint64_t stop_due_ms;
     void (*tick)(void *context);
     void *tick_context;
     bool stopping;
+    bool broker_stopping;
     bool stopped;  /* the broker has nothing left to wait for */
     bool draining; /* that is over, and only the last replies are on their way */
     bool overrun;
@@ -246,6 +248,12 @@ static void do_start_requester(void *context, uint64_t requester,
     SecureZeroMemory(&arguments, sizeof arguments);
 }
 
+static void do_adopt_requester(void *context, uint64_t requester, uint32_t process_id, uint64_t started)
+{
+    struct host *host = context;
+    child_adopt(&host->children, requester, process_id, started);
+}
+
 static void do_kill_requester(void *context, uint64_t requester)
 {
     struct host *host = context;
@@ -293,10 +301,10 @@ static void do_enumerate_volumes(void *context)
     }
 }
 
-static void do_store_put(void *context, const char *key, const uint8_t *bytes, size_t size)
+static void do_store_put(void *context, const char *key, const uint8_t *bytes, size_t size, bool lasting)
 {
     struct host *host = context;
-    store_put(&host->store, key, bytes, size);
+    store_put(&host->store, key, bytes, size, lasting);
 }
 
 static void do_store_delete(void *context, const char *key)
@@ -345,9 +353,9 @@ static size_t write_metrics(void *context, char *buffer, size_t size)
 
 /* Events of requester processes. */
 
-static void on_requester_started(void *context, uint64_t requester, uint32_t process_id)
+static void on_requester_started(void *context, uint64_t requester, uint32_t process_id, uint64_t created)
 {
-    broker_requester_started(broker_now(context), requester, process_id);
+    broker_requester_started(broker_now(context), requester, process_id, created);
 }
 
 static void on_requester_exited(void *context, uint64_t requester, uint32_t exit_code, const char *failure)
@@ -381,9 +389,11 @@ static void read_store(struct host *host)
         error = store_open(&host->store, HKEY_CURRENT_USER, path, NULL);
     }
     if (error != ERROR_SUCCESS) {
-        log_write(BROKER_LOG_ERROR, "Persistent snapshot sets cannot be recorded: %s", host->store.failure);
+        log_write(BROKER_LOG_ERROR, "Snapshot sets cannot be recorded: %s", host->store.failure);
     }
+    broker_now(host);
     store_read(&host->store, on_stored_found, host);
+    broker_start(host->broker);
 }
 
 /* Stop. */
@@ -411,15 +421,32 @@ static void stop_requested(struct loop_operation *operation, DWORD error, DWORD 
     host->stop_due_ms = loop_now_ms() + host->config->broker.stop_all_ms + STOP_RESERVE_MS;
     host->stop_tick.fired = stop_tick_fired;
     loop_timer_start(&host->loop, &host->stop_tick, 0);
-    log_write(BROKER_LOG_INFO, "stopping");
-    /* Requesters may still have to dial in, so that what they do can be ended in order. */
+    log_write(BROKER_LOG_INFO, host->stop_kind == BROKER_STOP_HAND_OVER
+                                   ? "handing over to the next process of the service"
+                                   : "stopping");
     listener_stop(&host->clients);
-    broker_stop(broker_now(host));
+    if (host->stop_kind == BROKER_STOP_HAND_OVER) {
+        listener_stop(&host->requesters);
+    } /* else they may still have to dial in, so that what they do can be ended in order */
 }
 
-void host_request_stop(struct host *host)
+/* A requester that is let go dials in again at once. It must not find this process, which would refuse it. */
+static bool may_stop_broker(const struct host *host)
+{
+    return host->stopping && !host->broker_stopping &&
+           (host->stop_kind == BROKER_STOP_END || listener_idle(&host->requesters));
+}
+
+static void stop_broker(struct host *host)
+{
+    host->broker_stopping = true;
+    broker_stop(broker_now(host), host->stop_kind);
+}
+
+void host_request_stop(struct host *host, enum broker_stop_kind kind)
 {
     if (InterlockedExchange(&host->stop_requested, 1) == 0) {
+        host->stop_kind = kind;
         loop_post(&host->loop, &host->stop_request);
     }
 }
@@ -461,6 +488,9 @@ enum host_error host_run(struct host *host, void (*tick)(void *context), void *c
     host->tick_context = context;
     while (!host->stopped && !host->overrun) {
         loop_step(&host->loop, broker_next_timer_ms(host->broker));
+        if (may_stop_broker(host)) {
+            stop_broker(host);
+        }
         uint64_t due = broker_next_timer_ms(host->broker);
         if (due != UINT64_MAX && due <= loop_now_ms()) {
             broker_timer(broker_now(host));
@@ -493,6 +523,7 @@ static const struct broker_host actions = {
     .disconnect = do_disconnect,
     .pause_reading = do_pause_reading,
     .start_requester = do_start_requester,
+    .adopt_requester = do_adopt_requester,
     .kill_requester = do_kill_requester,
     .enumerate_volumes = do_enumerate_volumes,
     .store_put = do_store_put,
@@ -529,8 +560,6 @@ static enum host_error create_parts(struct host *host, char *error)
     if (host->broker == NULL) {
         return fail(error, HOST_NO_RESOURCES, ERROR_NOT_ENOUGH_MEMORY, "The service could not be set up");
     }
-    broker_now(host);
-    read_store(host);
     return HOST_OK;
 }
 
@@ -632,6 +661,9 @@ enum host_error host_start(struct host *host, char error[HOST_ERROR_CHARS])
     if (code != ERROR_SUCCESS) {
         return pipe_failed(config->pipe_name, code, error);
     }
+    /* Not before the names are ours: where they are taken, another process of the service has its requesters.
+     * What comes in waits until host_run. */
+    read_store(host);
     host->metrics = (struct metrics){.loop = &host->loop,
                                      .helper = &host->helper,
                                      .write = write_metrics,

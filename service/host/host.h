@@ -36,8 +36,8 @@ enum host_error host_create(const struct service_config *config, struct host **h
 enum host_error host_start(struct host *host, char error[HOST_ERROR_CHARS]);
 /* Serves until stopped. `tick` (may be NULL) is called about every second while stopping. */
 enum host_error host_run(struct host *host, void (*tick)(void *context), void *context);
-/* From any thread, any number of times. */
-void host_request_stop(struct host *host);
+/* From any thread, any number of times: the first counts. */
+void host_request_stop(struct host *host, enum broker_stop_kind kind);
 void host_free(struct host *host);
 
 #endif

@@ -1,6 +1,7 @@
-/* The verbs install, uninstall, start and stop of scm.h. */
+/* The verbs install, uninstall, start, stop and hand-over of scm.h. */
 #include "service/host/scm.h"
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <wchar.h>
@@ -166,7 +167,26 @@ static int still(const char *what)
     return SCM_FAILED;
 }
 
-static int stop_service(SC_HANDLE service)
+/* The service did not take the control; SCM_DONE: its end can be waited for all the same. */
+static int not_taken(DWORD control, DWORD error)
+{
+    bool is_stop = control == SERVICE_CONTROL_STOP;
+    switch (error) {
+    case ERROR_SERVICE_CANNOT_ACCEPT_CTRL: /* one that is stopping takes none */
+        if (is_stop) {
+            return SCM_DONE;
+        }
+        fprintf(stderr, "shadowpiped: the service is stopping already; it hands nothing over\n");
+        return SCM_FAILED;
+    case ERROR_SERVICE_NOT_ACTIVE:
+        fprintf(stderr, "shadowpiped: the service is not running; there is nothing to hand over\n");
+        return SCM_FAILED;
+    default:
+        return fail(is_stop ? "the service could not be stopped" : "the service could not be told", error);
+    }
+}
+
+static int end_service(SC_HANDLE service, DWORD control)
 {
     SERVICE_STATUS status = {0};
     uint32_t stop_ms = stop_limit_ms();
@@ -177,14 +197,13 @@ static int stop_service(SC_HANDLE service)
     if (wait_while(service, SERVICE_START_PENDING, START_WAIT_MS, &status) == SERVICE_START_PENDING) {
         return still("starting");
     }
-    if (!ControlService(service, SERVICE_CONTROL_STOP, &status)) {
+    if (!ControlService(service, control, &status)) {
         DWORD error = GetLastError();
-        if (error == ERROR_SERVICE_NOT_ACTIVE) {
+        if (error == ERROR_SERVICE_NOT_ACTIVE && control == SERVICE_CONTROL_STOP) {
             return SCM_DONE;
         }
-        /* One that is stopping takes none, either. */
-        if (error != ERROR_SERVICE_CANNOT_ACCEPT_CTRL) {
-            return fail("the service could not be stopped", error);
+        if (not_taken(control, error) != SCM_DONE) {
+            return SCM_FAILED;
         }
     }
     switch (wait_while(service, SERVICE_STOP_PENDING, stop_ms + STOP_WAIT_BEYOND_MS, &status)) {
@@ -210,7 +229,7 @@ int scm_uninstall(void)
     if (service == NULL) {
         return fail("the service cannot be opened", error);
     }
-    int result = stop_service(service);
+    int result = end_service(service, SERVICE_CONTROL_STOP);
     if (result == SCM_DONE && !DeleteService(service)) {
         result = fail("the service could not be removed", GetLastError());
     }
@@ -271,10 +290,26 @@ int scm_stop(void)
     if (service == NULL) {
         return fail("the service cannot be opened", error);
     }
-    int result = stop_service(service);
+    int result = end_service(service, SERVICE_CONTROL_STOP);
     CloseServiceHandle(service);
     if (result == SCM_DONE) {
         printf("shadowpiped: the service is stopped\n");
+    }
+    return result;
+}
+
+int scm_hand_over(void)
+{
+    DWORD error;
+    SC_HANDLE service = open_service(SERVICE_USER_DEFINED_CONTROL, &error);
+    if (service == NULL) {
+        return fail("the service cannot be opened", error);
+    }
+    int result = end_service(service, SCM_CONTROL_HAND_OVER);
+    CloseServiceHandle(service);
+    if (result == SCM_DONE) {
+        printf("shadowpiped: the service has ended, and the snapshots that are being read wait for its next "
+               "start\n");
     }
     return result;
 }

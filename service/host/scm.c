@@ -5,6 +5,7 @@
 
 #include "events.h"
 #include "service/host/host.h"
+#include "service/host/image.h"
 #include "service/host/log.h"
 #include "service/host/machine.h"
 #include "service/host/registration.h"
@@ -21,6 +22,7 @@ static struct {
     SRWLOCK lock; /* of status and host: the control handler has a thread of its own */
     struct host *host;
     bool stop_requested;
+    enum broker_stop_kind stop_kind;
     struct service_config config;
 } service = {.lock = SRWLOCK_INIT};
 
@@ -55,6 +57,20 @@ static void report_stopped(enum host_error result)
     ReleaseSRWLockExclusive(&service.lock);
 }
 
+static void request_stop(enum broker_stop_kind kind)
+{
+    AcquireSRWLockExclusive(&service.lock);
+    if (!service.stop_requested) {
+        service.stop_requested = true;
+        service.stop_kind = kind;
+    }
+    if (service.host != NULL) {
+        report_locked(SERVICE_STOP_PENDING, STOP_HINT_MS);
+        host_request_stop(service.host, service.stop_kind);
+    }
+    ReleaseSRWLockExclusive(&service.lock);
+}
+
 static DWORD WINAPI on_control(DWORD control, DWORD type, LPVOID data, LPVOID context)
 {
     (void)type;
@@ -63,13 +79,10 @@ static DWORD WINAPI on_control(DWORD control, DWORD type, LPVOID data, LPVOID co
     switch (control) {
     case SERVICE_CONTROL_STOP:
     case SERVICE_CONTROL_PRESHUTDOWN:
-        AcquireSRWLockExclusive(&service.lock);
-        service.stop_requested = true;
-        if (service.host != NULL) {
-            report_locked(SERVICE_STOP_PENDING, STOP_HINT_MS);
-            host_request_stop(service.host);
-        }
-        ReleaseSRWLockExclusive(&service.lock);
+        request_stop(BROKER_STOP_END);
+        return NO_ERROR;
+    case SCM_CONTROL_HAND_OVER:
+        request_stop(BROKER_STOP_HAND_OVER);
         return NO_ERROR;
     case SERVICE_CONTROL_INTERROGATE:
         return NO_ERROR;
@@ -125,6 +138,7 @@ static enum host_error serve(void)
     if (!machine_is_native(error, sizeof error)) {
         return start_failed(HOST_WRONG_MACHINE, error);
     }
+    image_sweep();
     log_problems(&service.config);
     warn_of_open_name(&service.config);
     report(SERVICE_START_PENDING, START_HINT_MS);
@@ -143,7 +157,7 @@ static enum host_error serve(void)
     service.host = host;
     report_locked(SERVICE_RUNNING, 0);
     if (service.stop_requested) {
-        host_request_stop(host);
+        host_request_stop(host, service.stop_kind);
     }
     ReleaseSRWLockExclusive(&service.lock);
     log_event(EVENT_STARTED, BROKER_LOG_INFO, "Version %s.", SHADOWPIPE_VERSION);
@@ -154,6 +168,11 @@ static enum host_error serve(void)
     report_locked(SERVICE_STOP_PENDING, FREE_HINT_MS);
     ReleaseSRWLockExclusive(&service.lock);
     host_free(host);
+    if (service.stop_kind == BROKER_STOP_HAND_OVER) {
+        image_set_aside();
+    } else {
+        image_sweep();
+    }
     if (result == HOST_OK) {
         log_event(EVENT_STOPPED, BROKER_LOG_INFO, "Everything was ended in order.");
     } else {

@@ -41,7 +41,7 @@ static void test_the_manager_hears_of_the_stop_until_its_end(void **state)
     assert_int_equal(host_start(host, error), HOST_OK);
     client = support_connect(config.pipe_name);
     assert_ptr_not_equal(client, INVALID_HANDLE_VALUE);
-    host_request_stop(host);
+    host_request_stop(host, BROKER_STOP_END);
     assert_int_equal(host_run(host, on_tick, &config), HOST_OK);
     assert_true(drain_ticks > 0);
     host_free(host);
