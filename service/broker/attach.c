@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "service/broker/error.h"
+#include "service/broker/held.h"
 #include "service/broker/holding.h"
 #include "service/broker/job.h"
 #include "service/broker/lease.h"
@@ -115,6 +116,7 @@ static bool answer(struct operation *operation, PB(Snapshot) * snapshot)
         lease_discard(lease);
         return false;
     }
+    held_put_lease(lease); /* the snapshot exists by itself: nobody has to wait for this */
     PB(Envelope) envelope = ENVELOPE(SNAPSHOT_REPLY, .snapshot_reply = &reply);
     broker_log(broker, BROKER_LOG_INFO, "%s (\"%s\") reads snapshot %s", operation->client_name,
                operation->envelope->attach_snapshot->purpose, snapshot->snapshot_id);

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "service/broker/adoption.h"
 #include "service/broker/job.h"
 #include "service/broker/lease_check.h"
 #include "service/broker/lease_documents.h"
@@ -58,11 +59,11 @@ struct broker *broker_create(const struct broker_config *config, const struct br
     broker->config = *config;
     broker->host = *host;
     arena_init(&broker->arena, DECODE_LIMIT_REQUEST_BYTES);
-    struct list *heads[] = {&broker->timers,     &broker->connections, &broker->attention,
-                            &broker->owners,     &broker->queue,       &broker->sets,
-                            &broker->leases,     &broker->requesters,  &broker->resolving,
-                            &broker->sessions,   &broker->records,     &broker->watchers,
-                            &broker->operations, &broker->shelves,     &broker->lease_watchers};
+    struct list *heads[] = {
+        &broker->timers,     &broker->connections, &broker->attention,      &broker->owners,
+        &broker->queue,      &broker->sets,        &broker->leases,         &broker->requesters,
+        &broker->resolving,  &broker->sessions,    &broker->records,        &broker->watchers,
+        &broker->operations, &broker->shelves,     &broker->lease_watchers, &broker->keepsakes};
     for (size_t i = 0; i < sizeof heads / sizeof heads[0]; i++)
         list_init(heads[i]);
     for (size_t i = 0; i < CONNECTION_BUCKETS; i++)
@@ -86,6 +87,7 @@ void broker_destroy(struct broker *broker)
     if (broker == NULL)
         return;
     broker->stopping = true; /* nothing starts again */
+    broker->leaves_store = true;
     broker_begin(broker);
     connections_free(broker);
     leases_free(broker);
@@ -93,6 +95,7 @@ void broker_destroy(struct broker *broker)
     shelves_free(broker);
     sessions_free(broker);
     operations_free(broker);
+    adoption_free(broker);
     records_free(broker);
     retention_free(broker);
     inventories_free(broker);
@@ -101,6 +104,13 @@ void broker_destroy(struct broker *broker)
     frame_buffer_free(&broker->output);
     arena_free(&broker->arena);
     free(broker);
+}
+
+void broker_start(struct broker *broker)
+{
+    broker_begin(broker);
+    adoption_begin(broker);
+    broker_settle(broker);
 }
 
 void broker_set_time(struct broker *broker, uint64_t monotonic_ms, int64_t unix_ms)

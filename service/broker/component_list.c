@@ -148,14 +148,6 @@ static bool add_files(const struct set *set, struct arena *arena, const PB(Write
 
 /* ---- the list ---- */
 
-/* As declared, without the lists: the files are told with their places. */
-static PB(Component) without_lists(const PB(Component) * declared)
-{
-    PB(Component) component = *declared;
-    component.n_files = component.n_database_files = component.n_log_files = 0;
-    return component;
-}
-
 static bool send_component(struct component_list *list, struct arena *arena)
 {
     static char too_many[] = "the files, which do not fit into one message: see the Writer Metadata Document";
@@ -164,7 +156,7 @@ static bool send_component(struct component_list *list, struct arena *arena)
     const struct chosen_writer *writer = &set->selection->writers[ref.writer];
     const PB(WriterStatus) *status = set->writers.items[ref.writer];
     const struct chosen_part *part = selection_part(set->selection, ref);
-    PB(Component) declared = without_lists(part->declared);
+    PB(Component) declared = component_without_lists(part->declared);
     PB(SelectedComponent) out = SHADOWPIPE__V1__SELECTED_COMPONENT__INIT;
     out.writer_id = status->writer_id;
     out.instance_id = status->instance_id;

@@ -8,6 +8,7 @@
 
 #include "service/broker/error.h"
 #include "service/broker/gate.h"
+#include "service/broker/held.h"
 #include "service/broker/job_key.h"
 #include "service/broker/log.h"
 #include "service/broker/message.h"
@@ -26,6 +27,8 @@ enum {
 static void job_free(struct job *job)
 {
     assert(!request_is_open(&job->request));
+    if (job->lease != NULL)
+        lease_discard(job->lease);
     job_key_fail(job, job->failure);
     list_remove(&job->link);
     list_remove(&job->volume_wait.link);
@@ -438,17 +441,49 @@ void jobs_stop(struct broker *broker)
         job_fail(LIST_FIRST(&broker->queue, struct job, link), error_stopping(broker));
 }
 
-bool job_succeed(struct job *job)
+/* NULL without memory. */
+static PB(SnapshotReply) * make_lease(struct job *job)
+{
+    job->lease = lease_create(job);
+    PB(SnapshotReply) *reply = job->lease != NULL ? job_reply(job, job->lease) : NULL;
+    if (reply != NULL && lease_keep_reply(job->lease, reply))
+        return reply;
+    if (job->lease != NULL)
+        lease_discard(job->lease);
+    return NULL;
+}
+
+void job_take_lease(struct job *job)
+{
+    if (make_lease(job) == NULL)
+        job_fail(job, NULL);
+}
+
+/* The one that it has; or, where that ended with the connection of those who have asked for it before by the
+ * same job_key, another. NULL without memory. */
+static struct lease *settle_lease(struct job *job)
+{
+    if (job->lease == NULL && make_lease(job) != NULL)
+        held_put_lease(job->lease);
+    struct lease *lease = job->lease;
+    if (lease == NULL)
+        return NULL;
+    if (lease->connection != job->request.connection)
+        lease_bind(lease, job->request.connection);
+    lease->job = NULL;
+    job->lease = NULL;
+    return lease;
+}
+
+void job_succeed(struct job *job)
 {
     struct broker *broker = job->request.broker;
     bool is_dry = job->wish->dry_run;
-    struct lease *lease = is_dry ? NULL : lease_create(job);
-    PB(SnapshotReply) *reply = is_dry || lease != NULL ? job_reply(job, lease) : NULL;
-    if (reply == NULL || (lease != NULL && !lease_keep_reply(lease, reply))) {
-        if (lease != NULL)
-            lease_discard(lease);
+    struct lease *lease = is_dry ? NULL : settle_lease(job);
+    PB(SnapshotReply) *reply = is_dry ? job_reply(job, NULL) : lease != NULL ? lease->reply : NULL;
+    if (reply == NULL) {
         job_fail(job, NULL);
-        return false;
+        return;
     }
     PB(Envelope) envelope = ENVELOPE(SNAPSHOT_REPLY, .snapshot_reply = reply);
     broker_log(broker, BROKER_LOG_INFO, "%s %s for %s (\"%s\"): %zu volumes after %llu ms",
@@ -460,5 +495,4 @@ bool job_succeed(struct job *job)
         job_key_succeed(job, lease);
     broker->counters.snapshots_created += !is_dry;
     job_free(job);
-    return true;
 }

@@ -58,6 +58,7 @@ struct job {
     uint32_t later_count;
     bool was_repeated;    /* after a freeze that VSS could not say of why it failed */
     PB(Status) * retried; /* why */
+    struct lease *lease;  /* which it is given as soon as that is stored */
     bool is_split;        /* shared a set that failed, and now shares with those of the same volumes only */
 };
 
@@ -80,8 +81,10 @@ bool job_wants(const struct job *job, const char *guid_path);
 /* Keeps the first reason; job_send_failure answers once the duties are done. */
 void job_note_failure(struct job *job, const PB(Status) * status);
 void job_send_failure(struct job *job);
-/* The snapshots exist: lease and reply; frees it. False: it failed. */
-bool job_succeed(struct job *job);
+/* The snapshots exist: makes its lease. Without memory it fails, and is freed. */
+void job_take_lease(struct job *job);
+/* Lease and reply go out; frees it. */
+void job_succeed(struct job *job);
 void job_progress(struct job *job);
 /* To all who wait, and to members of sets. */
 void jobs_progress(struct broker *broker, bool only_changed_positions);

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "service/broker/adoption.h"
 #include "service/broker/error.h"
 #include "service/broker/lease.h"
 #include "service/broker/log.h"
@@ -175,6 +176,8 @@ bool job_key_answer(struct connection *connection, const PB(Envelope) * envelope
                  comparison == WISHES_DIFFER ? mismatch(broker, wish->job_key) : NULL);
     } else if (job != NULL) {
         follow(job, connection, envelope);
+    } else if (adoption_pending(lease) != NULL) {
+        fail_now(connection, envelope->id, adoption_pending(lease));
     } else {
         PB(Envelope) answer = ENVELOPE(SNAPSHOT_REPLY, .snapshot_reply = lease->reply);
         broker_log(broker, BROKER_LOG_INFO, "lease %s is given to %s once more", lease->id,

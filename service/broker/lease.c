@@ -1,10 +1,13 @@
 #include "service/broker/lease.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "service/broker/adoption.h"
 #include "service/broker/error.h"
+#include "service/broker/held.h"
 #include "service/broker/job.h"
 #include "service/broker/lease_check.h"
 #include "service/broker/lease_documents.h"
@@ -27,6 +30,9 @@ static void lease_free(struct lease *lease)
     if (lease->info != NULL)
         watch_lease_ended(lease);
     lease_watch_ended(lease);
+    held_drop_lease(lease);
+    if (lease->job != NULL)
+        lease->job->lease = NULL;
     list_remove(&lease->link);
     list_remove(&lease->set_link);
     list_remove(&lease->record_link);
@@ -68,27 +74,86 @@ static bool add_volume(struct lease *lease, char *const *names, size_t names_cou
     return true;
 }
 
-/* NULL without memory. */
-static struct lease *lease_new(struct connection *connection, int64_t created_unix_ms)
+static struct lease *lease_alloc(struct broker *broker)
 {
-    struct broker *broker = connection->broker;
     struct lease *lease = calloc(1, sizeof *lease);
     if (lease == NULL)
         return NULL;
     lease->broker = broker;
+    arena_init(&lease->arena, ARENA_BYTES);
+    list_init(&lease->set_link);
+    list_init(&lease->record_link);
+    list_init(&lease->connection_link);
+    lease_term_init(lease);
+    list_append(&broker->leases, &lease->link);
+    lease_check_begin(broker);
+    return lease;
+}
+
+/* NULL without memory. */
+static struct lease *lease_new(struct connection *connection, int64_t created_unix_ms)
+{
+    struct broker *broker = connection->broker;
+    struct lease *lease = lease_alloc(broker);
+    if (lease == NULL)
+        return NULL;
     lease->connection = connection;
     lease->process_id = connection->caller.process_id;
     lease->owner = owner_share(connection->owner);
     lease->created_unix_ms = created_unix_ms;
     make_guid(broker, lease->id);
     make_token(broker, lease->token);
-    arena_init(&lease->arena, ARENA_BYTES);
-    list_init(&lease->set_link);
-    list_init(&lease->record_link);
-    lease_term_init(lease);
-    list_append(&broker->leases, &lease->link);
-    lease_check_begin(broker);
     list_append(&connection->leases, &lease->connection_link);
+    lease->service_sid = arena_strdup(&lease->arena, connection->caller.service_sid);
+    lease->process_name = arena_strdup(&lease->arena, connection->caller.process_name);
+    if (lease->service_sid != NULL && lease->process_name != NULL)
+        return lease;
+    lease_free(lease);
+    return NULL;
+}
+
+/* NULL without memory. */
+static struct owner *find_owner(struct lease *lease)
+{
+    struct caller caller = {.process_id = lease->process_id};
+    (void)snprintf(caller.sid, sizeof caller.sid, "%s", lease->info->owner_sid);
+    (void)snprintf(caller.service_sid, sizeof caller.service_sid, "%s", lease->service_sid);
+    (void)snprintf(caller.process_name, sizeof caller.process_name, "%s", lease->process_name);
+    return owner_get(lease->broker, &caller);
+}
+
+struct lease *lease_adopt(struct broker *broker, const PB(HeldLease) * held)
+{
+    struct lease *lease = lease_alloc(broker);
+    PB(HeldLease) *kept = lease != NULL ? MESSAGE_COPY(&lease->arena, held) : NULL;
+    if (lease == NULL)
+        return NULL;
+    lease->is_stored = true;
+    if (kept == NULL) {
+        broker_log(broker, BROKER_LOG_ERROR, "there is no memory for lease %s, which ends",
+                   held->info->lease_id);
+        lease_free(lease);
+        return NULL;
+    }
+    lease->info = kept->info;
+    lease->service_sid = kept->service_sid;
+    lease->process_name = kept->process_name;
+    lease->process_id = kept->process_id;
+    lease->created_unix_ms = kept->info->created_ms;
+    lease->reply = kept->reply;
+    lease->wish = kept->request;
+    lease->ttl_ms = kept->ttl_ms;
+    lease->is_acknowledged = kept->acknowledged;
+    if (kept->snapshot_id[0] != '\0')
+        lease->snapshot_id = kept->snapshot_id;
+    memcpy(lease->id, kept->info->lease_id, sizeof lease->id);
+    memcpy(lease->token, kept->token, sizeof lease->token);
+    lease->owner = find_owner(lease);
+    if (lease->owner == NULL) {
+        lease_free(lease);
+        return NULL;
+    }
+    lease_term_resume(lease);
     return lease;
 }
 
@@ -111,6 +176,7 @@ struct lease *lease_create(struct job *job)
         lease_free(lease);
         return NULL;
     }
+    lease->job = job;
     lease->info->persistent = set->is_persistent;
     lease_term_begin(lease, job->wish->lease);
     lease->set = set_serves_leases(set) ? set : NULL;
@@ -154,6 +220,8 @@ void lease_bind(struct lease *lease, struct connection *connection)
     list_append(&connection->leases, &lease->connection_link);
     lease->connection = connection;
     lease->process_id = connection->caller.process_id;
+    if (lease->awaits_client)
+        lease_term_came_back(lease);
 }
 
 void lease_discard(struct lease *lease)
@@ -183,7 +251,7 @@ void leases_abandon(struct connection *connection)
 {
     while (!list_is_empty(&connection->leases)) {
         struct lease *lease = LIST_FIRST(&connection->leases, struct lease, connection_link);
-        if (lease->is_acknowledged) {
+        if (lease->is_acknowledged || lease->broker->leaves_store) {
             list_remove(&lease->connection_link);
             lease->connection = NULL;
             continue;
@@ -194,8 +262,9 @@ void leases_abandon(struct connection *connection)
     }
 }
 
-static void lose(struct lease *lease, const char *reason)
+void lease_lose(struct lease *lease, const char *reason)
 {
+    held_drop_lease(lease);
     list_remove(&lease->set_link);
     list_remove(&lease->record_link);
     lease->set = NULL;
@@ -207,6 +276,15 @@ static void lose(struct lease *lease, const char *reason)
     lease_watch_tell(lease, PB_VALUE(LEASE_EVENT_KIND, LEASE_EVENT_LOST));
 }
 
+void leases_forget_lost(struct broker *broker)
+{
+    LIST_EACH(struct lease, lease, &broker->leases, link)
+    {
+        if (lease_is_lost(lease))
+            lease_free(lease);
+    }
+}
+
 void leases_lose(struct set *set, const char *reason)
 {
     while (!list_is_empty(&set->leases)) {
@@ -214,7 +292,7 @@ void leases_lose(struct set *set, const char *reason)
         list_remove(&lease->set_link);
         lease->set = NULL;
         if (lease_is_lost(lease)) /* persistent snapshots can be read all the same */
-            lose(lease, reason);
+            lease_lose(lease, reason);
     }
     for (size_t i = 0; i < set->volumes_count && !set->is_persistent; i++) {
         if (set->volumes[i].snapshot_id != NULL)
@@ -227,7 +305,7 @@ void leases_lose_snapshot(struct broker *broker, const char *snapshot_id, const 
     LIST_EACH(struct lease, lease, &broker->leases, link)
     {
         if (lease->snapshot_id != NULL && text_equal(lease->snapshot_id, snapshot_id))
-            lose(lease, reason);
+            lease_lose(lease, reason);
     }
 }
 
@@ -247,7 +325,7 @@ void leases_compare(struct broker *broker, PB(Snapshot) *const *snapshots, size_
         /* One that is younger than the question need not be in the answer. */
         if (lease->snapshot_id != NULL && lease->attached_ms < asked_ms &&
             !is_among(snapshots, count, lease->snapshot_id))
-            lose(lease, "VSS has the snapshot no more");
+            lease_lose(lease, "VSS has the snapshot no more");
     }
 }
 
@@ -256,7 +334,7 @@ void leases_lose_record(struct record *record, const char *reason)
     while (!list_is_empty(&record->leases)) {
         struct lease *lease = LIST_FIRST(&record->leases, struct lease, record_link);
         struct set *set = lease->set;
-        lose(lease, reason);
+        lease_lose(lease, reason);
         if (set != NULL)
             set_lease_ended(set);
     }
@@ -317,7 +395,8 @@ struct lease *lease_find(struct connection *connection, const char *id, const ch
                                "What was read after the loss is not part of the snapshot: back up again.");
         return NULL;
     }
-    return lease;
+    *status = adoption_pending(lease);
+    return *status == NULL ? lease : NULL;
 }
 
 PB(Status) *
@@ -340,6 +419,13 @@ PB(Status) *
     return status;
 }
 
+static void finish_free(struct finish *finish)
+{
+    if (finish->is_stored)
+        held_drop_lease_id(finish->broker, finish->lease_id);
+    free(finish);
+}
+
 static void on_stop(struct request *request, enum request_stop_reason reason)
 {
     struct finish *finish = (struct finish *)request;
@@ -349,7 +435,7 @@ static void on_stop(struct request *request, enum request_stop_reason reason)
         request_fail(request, error_deadline(request->broker, request->broker->now_ms - request->arrived_ms,
                                              "the backup was being completed; that goes on"));
     list_remove(&finish->link);
-    free(finish);
+    finish_free(finish);
 }
 
 static void answer(struct connection *connection, uint32_t id, PB(Completion) completion)
@@ -366,8 +452,28 @@ static bool record_is_finished(const struct record *record)
     return record->set == NULL || record->finished != NULL || record->finish_failure != NULL;
 }
 
+/* An earlier process of the service has made it. */
+static void answer_by_stored(struct connection *connection, uint32_t id, const struct record *record)
+{
+    struct broker *broker = connection->broker;
+    if (record->stored->completion != PB_VALUE(COMPLETION, COMPLETION_UNSPECIFIED)) {
+        answer(connection, id, record->stored->completion);
+        return;
+    }
+    PB(Status) *status =
+        status_make(&broker->arena, PB_CODE(ABORTED), "COMPLETION_UNKNOWN",
+                    "the service ended while the backup was being completed, and cannot say how that ended");
+    fail_now(
+        connection, id,
+        error_advise(status, "The snapshots are there; see the state of the writers, or back up again."));
+}
+
 static void answer_by_record(struct connection *connection, uint32_t id, const struct record *record)
 {
+    if (record->finished == NULL && record->finish_failure == NULL) {
+        answer_by_stored(connection, id, record);
+        return;
+    }
     if (record->finished == NULL) {
         fail_now(connection, id, record->finish_failure);
         return;
@@ -403,11 +509,15 @@ void lease_finish(struct connection *connection, const PB(Envelope) * envelope)
         return;
     }
     outcome_take(set, wish);
+    finish->broker = connection->broker;
+    finish->is_stored = lease->is_stored;
+    memcpy(finish->lease_id, lease->id, sizeof finish->lease_id);
+    lease->is_stored = false;
     lease_free(lease);
     if (record != NULL)
         record_lease_ended(record);
     if (!list_is_empty(&set->leases)) { /* others still read */
-        free(finish);
+        finish_free(finish);
         answer(connection, envelope->id,
                !set->has_writers ? PB_VALUE(COMPLETION, COMPLETION_NOT_NEEDED)
                : set->completed  ? PB_VALUE(COMPLETION, COMPLETION_COMPLETED)
@@ -435,7 +545,7 @@ void finishes_reply(struct set *set, PB(Completion) completion, PB(Status) * fai
         else
             request_reply(&finish->request, &envelope);
         list_remove(&finish->link);
-        free(finish);
+        finish_free(finish);
     }
 }
 

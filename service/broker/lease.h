@@ -30,9 +30,15 @@ struct lease {
     struct record *record;
     char *snapshot_id;
     uint64_t attached_ms;          /* when that was known to exist */
+    struct job *job;               /* that it is about to be given to */
     struct connection *connection; /* that made it, or asked for it last by its job_key; NULL: it has ended */
     uint32_t process_id;           /* of its client */
     struct owner *owner;
+    /* Of its owner, as far as a process of the service that comes later cannot know it. */
+    char *service_sid;
+    char *process_name;
+    bool is_stored;     /* for that one: see held.h */
+    bool awaits_client; /* it comes from an earlier one, and nobody has attached to it yet */
     char id[GUID_CHARS];
     char token[TOKEN_CHARS];
     int64_t created_unix_ms;
@@ -54,10 +60,16 @@ struct lease {
 struct finish {
     struct request request; /* first: they are cast */
     struct list link;       /* in the set's */
+    struct broker *broker;
+    /* Of the lease, whose record stays until it is answered: its client can ask again after a crash. */
+    char lease_id[GUID_CHARS];
+    bool is_stored;
 };
 
 /* For a member of a held set. NULL without memory. */
 struct lease *lease_create(struct job *job);
+/* As the store has it, for adoption.c to link; what it is of may be gone. NULL without memory. */
+struct lease *lease_adopt(struct broker *broker, const PB(HeldLease) * held);
 /* For a snapshot that exists by itself, as snapshot_describe gives it. NULL without memory. */
 struct lease *lease_attach(struct connection *connection, const PB(Snapshot) * snapshot,
                            const PB(AttachSnapshot) * wish);
@@ -85,6 +97,9 @@ void leases_list(struct connection *connection, const PB(Envelope) * envelope);
 void leases_abandon(struct connection *connection);
 /* The set ends, and its copies with it. */
 void leases_lose(struct set *set, const char *reason);
+void lease_lose(struct lease *lease, const char *reason);
+/* The service stops: nobody can be told of them any more. */
+void leases_forget_lost(struct broker *broker);
 /* Those that were attached to this snapshot. */
 void leases_lose_snapshot(struct broker *broker, const char *snapshot_id, const char *reason);
 /* What VSS showed of all snapshots when it was asked at that time: who is attached to another has lost it. */

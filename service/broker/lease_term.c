@@ -1,6 +1,8 @@
 #include "service/broker/lease_term.h"
 
+#include "service/broker/adoption.h"
 #include "service/broker/error.h"
+#include "service/broker/held.h"
 #include "service/broker/lease_watch.h"
 #include "service/broker/log.h"
 #include "service/broker/state.h"
@@ -35,9 +37,25 @@ static uint32_t notice_ms(const struct lease *lease)
     return part_ms < NOTICE_MAX_MS ? part_ms : NOTICE_MAX_MS;
 }
 
+static void await_client(struct lease *lease)
+{
+    timer_set(lease->broker, &lease->term, lease->broker->config.reattach_ms);
+}
+
 static void on_term(struct broker *broker, struct timer *timer)
 {
     struct lease *lease = LIST_ITEM(timer, struct lease, term);
+    if (lease->awaits_client && adoption_pending(lease) != NULL) {
+        await_client(lease); /* nobody could have attached to it */
+        return;
+    }
+    if (lease->awaits_client) {
+        broker_log(broker, BROKER_LOG_WARNING,
+                   "the client of lease %s (%s) did not come back within %u s, and the lease ends", lease->id,
+                   lease->info->client_name, (unsigned)(broker->config.reattach_ms / 1000));
+        lease_end(lease);
+        return;
+    }
     if (!lease->is_expiring) {
         lease->is_expiring = true;
         timer_set(broker, timer, lease->expires_at_ms - broker->now_ms);
@@ -65,6 +83,43 @@ static void start(struct lease *lease, uint32_t ttl_ms)
     if (lease->reply != NULL)
         lease->reply->expires_ms = lease->info->expires_ms;
     timer_set(broker, &lease->term, lease->ttl_ms - notice_ms(lease));
+}
+
+/* The rest of a term that began in another process: by the wall clock, which is all that both share. */
+static void go_on(struct lease *lease)
+{
+    struct broker *broker = lease->broker;
+    int64_t left_ms = lease->info->expires_ms - broker->unix_ms;
+    if (left_ms < 0)
+        left_ms = 0;
+    if (left_ms > (int64_t)lease->ttl_ms)
+        left_ms = lease->ttl_ms;
+    lease->expires_at_ms = broker->now_ms + (uint64_t)left_ms;
+    lease->is_expiring = left_ms <= (int64_t)notice_ms(lease);
+    timer_set(broker, &lease->term, (uint64_t)left_ms - (lease->is_expiring ? 0 : notice_ms(lease)));
+}
+
+void lease_term_resume(struct lease *lease)
+{
+    lease->awaits_client = !lease->is_acknowledged;
+    if (lease->awaits_client)
+        await_client(lease);
+    else
+        go_on(lease);
+}
+
+void lease_term_adopted(struct lease *lease)
+{
+    if (lease->awaits_client)
+        await_client(lease);
+}
+
+void lease_term_came_back(struct lease *lease)
+{
+    lease->awaits_client = false;
+    timer_stop(&lease->term);
+    if (lease->ttl_ms != 0)
+        go_on(lease);
 }
 
 void lease_term_begin(struct lease *lease, const PB(LeaseOptions) * options)
@@ -97,7 +152,12 @@ void lease_attach_again(struct connection *connection, const PB(Envelope) * enve
         fail_now(connection, envelope->id, status);
         return;
     }
-    lease->is_acknowledged = lease->ttl_ms != 0;
+    if (lease->awaits_client)
+        lease_bind(lease, connection);
+    if (lease->ttl_ms != 0 && !lease->is_acknowledged) {
+        lease->is_acknowledged = true;
+        held_put_lease(lease);
+    }
     answer(connection, envelope->id, lease, lease->reply);
 }
 
@@ -117,8 +177,11 @@ void lease_renew(struct connection *connection, const PB(Envelope) * envelope)
         fail_now(connection, envelope->id, status);
         return;
     }
+    if (lease->awaits_client)
+        lease_bind(lease, connection);
     lease->is_acknowledged = true;
     start(lease, wish->ttl_ms != 0 ? wish->ttl_ms : lease->ttl_ms);
+    held_put_lease(lease);
     watch_lease(lease);
     lease_watch_tell(lease, PB_VALUE(LEASE_EVENT_KIND, LEASE_EVENT_RENEWED));
     answer(connection, envelope->id, lease, NULL);

@@ -13,6 +13,12 @@ PB(Status) * lease_term_check(struct broker *broker, const PB(LeaseOptions) * op
 void lease_term_init(struct lease *lease);
 /* Once it has its info. `options` may be NULL. */
 void lease_term_begin(struct lease *lease, const PB(LeaseOptions) * options);
+/* It comes from an earlier process of the service: its client, or the rest of its term. */
+void lease_term_resume(struct lease *lease);
+/* From now on its client can attach to it. */
+void lease_term_adopted(struct lease *lease);
+/* It has. */
+void lease_term_came_back(struct lease *lease);
 
 /* AttachLease and RenewLease. */
 void lease_attach_again(struct connection *connection, const PB(Envelope) * envelope);

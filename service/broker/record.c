@@ -4,7 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "service/broker/adoption.h"
 #include "service/broker/error.h"
+#include "service/broker/held.h"
 #include "service/broker/lease.h"
 #include "service/broker/log.h"
 #include "service/broker/message.h"
@@ -107,9 +109,16 @@ bool record_put(struct record *record)
         return false;
     shadowpipe__v1__stored_set__pack(record->stored, bytes);
     record->writes++;
-    broker->host.store_put(broker->host.context, record->stored->set_id, bytes, size);
+    broker->host.store_put(broker->host.context, record->stored->set_id, bytes, size, true);
     free(bytes);
     return true;
+}
+
+static void put_or_log(struct record *record)
+{
+    if (!record_put(record))
+        broker_log(record->broker, BROKER_LOG_ERROR,
+                   "the record of snapshot set %s could not be stored: no memory", record->stored->set_id);
 }
 
 void record_lease_ended(struct record *record)
@@ -128,6 +137,10 @@ void record_note_finish(struct record *record, const PB(FinishReply) * reply, co
         record->finish_failure = MESSAGE_COPY(&record->arena, failure);
     if (record->finished == NULL && record->finish_failure == NULL)
         record->finish_failure = error_no_memory();
+    if (failure == NULL && record->is_given) {
+        record->stored->completion = reply->completion;
+        put_or_log(record);
+    }
 }
 
 void record_drop(struct record *record)
@@ -140,9 +153,10 @@ void record_drop(struct record *record)
 
 void broker_stored(struct broker *broker, const char *key, const char *failure)
 {
-    struct record *record = record_find_set(broker, key);
     broker_begin(broker);
-    if (failure != NULL)
+    bool is_held = held_stored(broker, key, failure);
+    struct record *record = is_held ? NULL : record_find_set(broker, key);
+    if (failure != NULL && !is_held)
         broker_log(broker, BROKER_LOG_ERROR, "the record of snapshot set %s could not be stored: %s", key,
                    failure);
     if (record != NULL && record->writes > 0 && --record->writes == 0 && record->set != NULL)
@@ -174,6 +188,10 @@ void broker_add_stored(struct broker *broker, const char *key, const uint8_t *by
     struct decode_error error;
     const char *why = NULL;
     struct record *record = NULL;
+    if (held_is_set(key) || held_is_lease(key)) {
+        adoption_add(broker, key, bytes, size);
+        return;
+    }
     if (!decode_check(&shadowpipe__v1__stored_set__descriptor, bytes, size, DECODE_LENIENT, &error))
         why = error.message;
     else if ((record = record_new(broker)) == NULL)
@@ -219,7 +237,6 @@ void record_deleted(struct broker *broker, const char *snapshot_id, const char *
     forget_snapshot(record, snapshot_id);
     if (record->stored->n_snapshots == 0)
         record_drop(record);
-    else if (!record_put(record))
-        broker_log(broker, BROKER_LOG_ERROR, "the record of snapshot set %s could not be stored: no memory",
-                   record->stored->set_id);
+    else
+        put_or_log(record);
 }

@@ -77,6 +77,16 @@ static struct requester *find(struct broker *broker, uint64_t id)
     return NULL;
 }
 
+static PB(Status) * not_come_back(struct broker *broker, const char *how)
+{
+    PB(Status) *why = status_make(&broker->arena, PB_CODE(UNAVAILABLE), "REQUESTER_DIED",
+                                  "the process that held the snapshots over the restart of the service is "
+                                  "gone: %s",
+                                  how);
+    error_retry(why, PB_VALUE(RETRY, RETRY_SOON), 5000);
+    return error_advise(why, "Back up again; look into the Application event log for what ended it.");
+}
+
 static void on_timer(struct broker *broker, struct timer *timer)
 {
     struct requester *requester = LIST_ITEM(timer, struct requester, timer);
@@ -87,7 +97,9 @@ static void on_timer(struct broker *broker, struct timer *timer)
         return;
     }
     PB(Status) *why = NULL;
-    if (requester->state == REQUESTER_STARTING) {
+    if (requester->state == REQUESTER_STARTING && requester->is_adopted) {
+        why = not_come_back(broker, "it did not dial in");
+    } else if (requester->state == REQUESTER_STARTING) {
         why = status_make(&broker->arena, PB_CODE(UNAVAILABLE), "REQUESTER_START",
                           "the requester process did not report for work within %u s",
                           (unsigned)broker->config.requester_start_ms / 1000);
@@ -97,7 +109,9 @@ static void on_timer(struct broker *broker, struct timer *timer)
     requester_kill(requester, why);
 }
 
-struct requester *requester_launch(struct broker *broker, const struct requester_user *user, void *subject)
+/* Its first frame is awaited for this long. NULL without memory. */
+static struct requester *requester_new(struct broker *broker, const struct requester_user *user,
+                                       void *subject, uint64_t start_ms)
 {
     struct requester *requester = calloc(1, sizeof *requester);
     if (requester == NULL)
@@ -109,11 +123,35 @@ struct requester *requester_launch(struct broker *broker, const struct requester
     list_init(&requester->calls);
     arena_init(&requester->arena, ARENA_BYTES);
     timer_init(&requester->timer, on_timer);
-    timer_set(broker, &requester->timer, broker->config.requester_start_ms);
+    timer_set(broker, &requester->timer, start_ms);
     list_append(&broker->requesters, &requester->link);
+    return requester;
+}
+
+struct requester *requester_launch(struct broker *broker, const struct requester_user *user, void *subject)
+{
+    struct requester *requester = requester_new(broker, user, subject, broker->config.requester_start_ms);
+    if (requester == NULL)
+        return NULL;
     broker->host.random_bytes(broker->host.context, requester->secret, sizeof requester->secret);
     broker->host.start_requester(broker->host.context, requester->id, requester->secret);
     broker->counters.requesters_started++;
+    return requester;
+}
+
+struct requester *requester_adopt(struct broker *broker, const struct requester_user *user, void *subject,
+                                  const PB(HeldSet) * held)
+{
+    const struct broker_config *config = &broker->config;
+    /* It ends by itself after its grace, which begins when the call that it works on has ended. */
+    uint64_t most_ms = (uint64_t)config->complete_ms + config->cancel_grace_ms + config->orphan_grace_ms;
+    struct requester *requester = requester_new(broker, user, subject, most_ms);
+    if (requester == NULL)
+        return NULL;
+    requester->is_adopted = true;
+    memcpy(requester->secret, held->secret.data, sizeof requester->secret);
+    broker->host.adopt_requester(broker->host.context, requester->id, held->process_id,
+                                 held->process_started);
     return requester;
 }
 
@@ -303,6 +341,8 @@ static PB(Status) * why_ended(struct requester *requester, uint32_t exit_code, c
         return MESSAGE_COPY(arena, requester->failure);
     if (failure == NULL && !requester->let_go)
         failure = why_not_started(exit_code);
+    if (failure != NULL && requester->is_adopted)
+        return not_come_back(requester->broker, failure);
     if (failure != NULL) {
         why = status_make(arena, PB_CODE(UNAVAILABLE), "REQUESTER_START",
                           "the requester process could not be started: %s", failure);
@@ -343,16 +383,19 @@ void broker_requester_exited(struct broker *broker, uint64_t id, uint32_t exit_c
     broker_settle(broker);
 }
 
+void requester_forget(struct requester *requester)
+{
+    list_remove(&requester->link);
+    timer_stop(&requester->timer);
+    forget_calls(requester);
+    arena_free(&requester->arena);
+    free(requester);
+}
+
 void requesters_free(struct broker *broker)
 {
-    while (!list_is_empty(&broker->requesters)) {
-        struct requester *requester = LIST_FIRST(&broker->requesters, struct requester, link);
-        list_remove(&requester->link);
-        timer_stop(&requester->timer);
-        forget_calls(requester);
-        arena_free(&requester->arena);
-        free(requester);
-    }
+    while (!list_is_empty(&broker->requesters))
+        requester_forget(LIST_FIRST(&broker->requesters, struct requester, link));
 }
 
 /* ---- handshake ---- */
@@ -414,13 +457,14 @@ static bool welcome(struct requester *requester)
     return true;
 }
 
-void broker_requester_started(struct broker *broker, uint64_t id, uint32_t process_id)
+void broker_requester_started(struct broker *broker, uint64_t id, uint32_t process_id, uint64_t started)
 {
     struct requester *requester = find(broker, id);
     if (requester == NULL)
         return;
     broker_begin(broker);
     requester->process_id = process_id;
+    requester->started = started;
     if (requester->state == REQUESTER_STARTING && requester->connection != NULL)
         welcome(requester);
     broker_settle(broker);

@@ -35,6 +35,8 @@ struct requester {
     uint8_t secret[REQUESTER_SECRET_BYTES];
     enum requester_state state;
     uint32_t process_id; /* 0 until the host has said it */
+    uint64_t started;    /* the same; see broker_requester_started */
+    bool is_adopted;     /* an earlier process of the service has started it */
     struct connection *connection;
     const struct requester_user *user;
     void *subject;
@@ -54,6 +56,9 @@ struct requester {
 struct requester *requester_start(struct broker *broker, const struct requester_user *user, void *subject);
 /* Always a new process. */
 struct requester *requester_launch(struct broker *broker, const struct requester_user *user, void *subject);
+/* One that an earlier process of the service has started for this set, and that dials in again. */
+struct requester *requester_adopt(struct broker *broker, const struct requester_user *user, void *subject,
+                                  const PB(HeldSet) * held);
 /* `wait_ms` is the requester's limit for an asynchronous call, 0 for others; `limit_ms` ours for any.
  * False: it has no connection any more or there is no memory; `ended` follows. */
 bool requester_call(struct requester *requester, PB(Call__MethodCase) method, ProtobufCMessage *parameters,
@@ -70,6 +75,8 @@ void requester_cancel(struct requester *requester);
 /* It has no object any more, or never had one. */
 void requester_let_go(struct requester *requester);
 void requester_kill(struct requester *requester, PB(Status) * why);
+/* One that was to be adopted and has not dialled in. */
+void requester_forget(struct requester *requester);
 
 /* From the connection. False: the peer is not what it says. */
 bool requester_frame(struct connection *connection, const PB(Envelope) * envelope);

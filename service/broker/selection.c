@@ -11,6 +11,13 @@
 
 static const char field[] = "create_snapshot.components";
 
+PB(Component) component_without_lists(const PB(Component) * declared)
+{
+    PB(Component) component = *declared;
+    component.n_files = component.n_database_files = component.n_log_files = 0;
+    return component;
+}
+
 char *component_title(struct arena *arena, const char *logical_path, const char *name)
 {
     return text_format(arena, "%s%s%s", logical_path, logical_path[0] != '\0' ? "\\" : "", name);

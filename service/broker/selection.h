@@ -111,6 +111,8 @@ struct chosen_writer *selection_writer(const struct set *set, const char *instan
 /* A component that takes part; NULL. */
 struct chosen_part *selection_find(const struct chosen_writer *writer, const char *logical_path,
                                    const char *name);
+/* As declared, without the lists: the files are told with their places, or not at all. */
+PB(Component) component_without_lists(const PB(Component) * declared);
 /* "path\name" */
 char *component_title(struct arena *arena, const char *logical_path, const char *name);
 

@@ -4,9 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "service/broker/adoption.h"
 #include "service/broker/component_list.h"
 #include "service/broker/error.h"
 #include "service/broker/gate.h"
+#include "service/broker/held.h"
 #include "service/broker/job.h"
 #include "service/broker/lease.h"
 #include "service/broker/lease_documents.h"
@@ -111,21 +113,56 @@ void set_answer_leaving(struct set *set)
     }
 }
 
-void set_hold(struct set *set)
+bool set_completes_by_itself(const struct set *set)
 {
-    set_answer_leaving(set);
-    set->stage = SET_HELD;
-    set_enter_phase(set, PB_PHASE(HELD));
+    /* SetBackupSucceeded comes before BackupComplete, and needs the outcome. */
+    return set->has_writers && set_is_copy(set) && set->selection == NULL;
+}
+
+static void give_out(struct set *set)
+{
     LIST_EACH(struct job, job, &set->members, link)
     {
         if (job_is_wanted(job))
             job_succeed(job);
     }
     set_record_given(set);
-    /* SetBackupSucceeded comes before BackupComplete, and needs the outcome. */
-    if (set->has_writers && set_is_copy(set) && set->selection == NULL)
+    bool is_first = set->stage == SET_HELD && !set->completed && set->completion_failure == NULL &&
+                    !timer_runs(&set->complete_timer);
+    if (is_first && set_completes_by_itself(set))
         timer_set(set->broker, &set->complete_timer, set->complete_within_ms);
     set_lease_ended(set);
+}
+
+void set_hand_out(struct set *set)
+{
+    LIST_EACH(struct job, job, &set->members, link)
+    {
+        if (job_is_wanted(job) && job->lease == NULL)
+            job_take_lease(job);
+    }
+    if (!held_await(set))
+        give_out(set);
+}
+
+void set_hold(struct set *set)
+{
+    set_answer_leaving(set);
+    set->stage = SET_HELD;
+    set_enter_phase(set, PB_PHASE(HELD));
+    set_hand_out(set);
+}
+
+void set_kept(struct set *set)
+{
+    if (!set_is_ending(set))
+        give_out(set);
+}
+
+bool set_may_be_left(const struct set *set)
+{
+    bool is_held = set->stage == SET_ADOPTING || set->stage == SET_HELD || set->stage == SET_COMPLETING_EARLY;
+    return is_held && set->is_kept && set->awaited_key[0] == '\0' && list_is_empty(&set->finishes);
 }
 
 static void freeze(struct set *set)
@@ -266,6 +303,10 @@ void set_gate_expired(struct set *set)
 static void on_ready(void *subject)
 {
     struct set *set = subject;
+    if (set->stage == SET_ADOPTING) {
+        adoption_ready(set);
+        return;
+    }
     set->stage = SET_OPENING;
     set_run(set, set_steps_open);
 }
@@ -438,6 +479,7 @@ static void set_free(struct set *set)
     assert(list_is_empty(&set->members) && list_is_empty(&set->component_lists));
     shelf_close(set);
     gate_leave(set);
+    held_end(set);
     set_leave_record(set);
     set->phase = PB_PHASE(ENDED);
     watch_set_ended(set);
@@ -465,6 +507,27 @@ struct set *set_create(struct broker *broker, struct job *job)
     job->set = NULL;
     set_free(set);
     return NULL;
+}
+
+struct set *set_adopt(struct broker *broker, const PB(HeldSet) * held)
+{
+    struct set *set = set_new(broker);
+    if (set == NULL)
+        return NULL;
+    set->stage = SET_ADOPTING;
+    set->is_adopted = set->is_kept = true;
+    set->requester = requester_adopt(broker, &requester_user, set, held);
+    if (set->requester != NULL)
+        return set;
+    set_free(set);
+    return NULL;
+}
+
+void set_forget(struct set *set)
+{
+    requester_forget(set->requester);
+    set->requester = NULL;
+    set_free(set);
 }
 
 /* Everything of the last attempt is forgotten but the times of its phases. */

@@ -21,6 +21,7 @@ enum set_stage {
     SET_OPENING,
     SET_AT_GATE,
     SET_CREATING,
+    SET_ADOPTING, /* held by a requester of an earlier process of the service, which has not dialled in */
     SET_HELD,
     SET_COMPLETING_EARLY, /* BackupComplete while leases still read */
     /* Ending, in this order; some are left out. */
@@ -134,7 +135,12 @@ struct set {
     struct hold_point hold_point;
     struct record *record; /* NULL: not made yet, or its snapshots were deleted */
     bool waits_for_store;
-    struct selection *selection; /* NULL: not by component */
+    char
+        awaited_key[STORE_KEY_MAX + 1]; /* held: its members are told when the store has this; "" = nothing */
+    bool is_kept;                       /* the store has it, for the next process of the service */
+    bool is_adopted;                    /* it comes from an earlier one */
+    int64_t complete_unix_ms;           /* the same: when it completes by itself */
+    struct selection *selection;        /* NULL: not by component */
     const char **lacking; /* by writer: volumes of its files that are not in the set; "" or NULL: none */
     bool has_documents;   /* they are kept: of all writers, or of those that components are selected of */
     bool all_documents;
@@ -180,6 +186,14 @@ struct finish;
 
 /* Takes the job as its first member and starts. NULL without memory. */
 struct set *set_create(struct broker *broker, struct job *job);
+/* One of an earlier process of the service, in SET_ADOPTING, for adoption.c to fill. NULL without memory. */
+struct set *set_adopt(struct broker *broker, const PB(HeldSet) * held);
+/* It cannot be filled: its requester is unknown from now on. */
+void set_forget(struct set *set);
+/* The store has answered: its members are told. */
+void set_kept(struct set *set);
+/* The service is handed over, and this goes on without it. */
+bool set_may_be_left(const struct set *set);
 void set_gate_granted(struct set *set);
 /* From a hold point. */
 void set_held_goes_on(struct set *set, PB(HoldPointKind) kind);
@@ -247,11 +261,18 @@ bool set_is_copy(const struct set *set);
 bool set_add_volumes(struct set *set, const struct job *job);
 /* Members that still want it. */
 bool set_is_wanted(const struct set *set);
-/* The snapshots exist, and so does the record of persistent ones: whoever still wants them gets a lease. */
+/* The snapshots exist, and so does the record of persistent ones: whoever still wants them gets a lease, once
+ * the store has them. */
 void set_hold(struct set *set);
+/* To members that have come to it since. */
+void set_hand_out(struct set *set);
+/* BackupComplete comes after some time, even while leases read. */
+bool set_completes_by_itself(const struct set *set);
 /* True: it was the check's. */
 bool set_check_replied(struct set *set, PB(Call__MethodCase) method, const PB(CallReply) * reply);
 bool set_check_overdue(struct set *set, PB(Call__MethodCase) method);
+/* As it is stored, in the event's memory; before the freeze only ids are known. NULL without memory. */
+PB(Snapshot) * set_describe_snapshot(struct set *set, const struct set_volume *volume);
 /* ---- set_record.c: all but the last for persistent sets ---- */
 /* Before the freeze, and once the snapshots exist. The set goes on when the store has answered. */
 void set_record_begin(struct set *set);

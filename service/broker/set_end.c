@@ -226,7 +226,7 @@ void set_member_left(struct set *set)
 
 void set_lease_ended(struct set *set)
 {
-    if (set->stage == SET_HELD && list_is_empty(&set->leases))
+    if (set->stage == SET_HELD && list_is_empty(&set->leases) && set->awaited_key[0] == '\0')
         set_end(set);
 }
 
@@ -238,6 +238,8 @@ void set_stop(struct set *set)
     if (set_is_ending(set))
         return;
     leases_lose(set, "the service stopped");
+    if (set->stage == SET_ADOPTING)
+        return; /* its requester may still come, and is then told to end it */
     if (set->stage == SET_HELD)
         set_end(set);
     else if (!set->freeze_begun && set->stage <= SET_CREATING)

@@ -26,8 +26,7 @@ static PB(Status) * store_failure(struct broker *broker, const char *why)
                         "registry is not full.");
 }
 
-/* Before the freeze only ids are known. */
-static PB(Snapshot) * describe_snapshot(struct set *set, const struct set_volume *volume)
+PB(Snapshot) * set_describe_snapshot(struct set *set, const struct set_volume *volume)
 {
     struct arena *arena = &set->broker->arena;
     PB(Snapshot) *snapshot =
@@ -61,7 +60,7 @@ static bool describe(struct set *set, PB(StoredSet) * stored, char *key)
     stored->backup_type = set->backup_type;
     stored->snapshots = arena_alloc(&broker->arena, (set->volumes_count + 1) * sizeof(*stored->snapshots));
     for (size_t i = 0; i < set->volumes_count && stored->snapshots != NULL; i++) {
-        stored->snapshots[i] = describe_snapshot(set, &set->volumes[i]);
+        stored->snapshots[i] = set_describe_snapshot(set, &set->volumes[i]);
         if (stored->snapshots[i] == NULL)
             return false;
         stored->n_snapshots++;
@@ -106,7 +105,7 @@ void set_record_created(struct set *set)
     struct record *record = set->record;
     PB(StoredSet) *stored = record->stored;
     for (size_t i = 0; i < set->volumes_count; i++) {
-        PB(Snapshot) *snapshot = describe_snapshot(set, &set->volumes[i]);
+        PB(Snapshot) *snapshot = set_describe_snapshot(set, &set->volumes[i]);
         snapshot = snapshot != NULL ? MESSAGE_COPY(&record->arena, snapshot) : NULL;
         if (snapshot == NULL) {
             set_fail(set, NULL);

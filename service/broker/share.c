@@ -107,7 +107,7 @@ static void join(struct set *set, struct job *job)
         return;
     }
     if (is_held)
-        job_succeed(job);
+        set_hand_out(set);
     else
         job_progress(job);
 }

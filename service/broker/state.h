@@ -44,6 +44,8 @@ struct broker {
     struct list leases;
     struct list shelves; /* documents of leases that have ended, or are about to */
     struct list records;
+    struct list keepsakes; /* what the store has of an earlier process, until broker_start */
+    bool leaves_store;     /* what ends now has not ended for the next process */
     struct list watchers;
     struct list lease_watchers;
     struct timer lease_check;
@@ -61,6 +63,7 @@ struct broker {
     uint64_t last_set_number;
 
     bool stopping;
+    bool hands_over;
     bool has_stopped;
     struct timer stop_timer;        /* the whole of it */
     struct timer stop_create_timer; /* for those inside DoSnapshotSet */

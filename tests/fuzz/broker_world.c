@@ -125,6 +125,15 @@ static void host_start_requester(void *context, uint64_t requester,
     memcpy(process->secret, secret, REQUESTER_SECRET_BYTES);
 }
 
+static void host_adopt_requester(void *context, uint64_t requester, uint32_t process_id, uint64_t started)
+{
+    (void)context;
+    (void)requester;
+    (void)process_id;
+    (void)started;
+    REQUIRE(false); /* nothing was stored before */
+}
+
 static void host_kill_requester(void *context, uint64_t requester)
 {
     (void)context;
@@ -146,11 +155,21 @@ static void note_store(const char *key)
     memcpy(world.stored[world.stored_count++], key, strlen(key) + 1);
 }
 
-static void host_store_put(void *context, const char *key, const uint8_t *bytes, size_t size)
+static const ProtobufCMessageDescriptor *kept_as(const char *key)
+{
+    if (strncmp(key, "set-", 4) == 0)
+        return &shadowpipe__v1__held_set__descriptor;
+    return strncmp(key, "lease-", 6) == 0 ? &shadowpipe__v1__held_lease__descriptor
+                                          : &shadowpipe__v1__stored_set__descriptor;
+}
+
+static void host_store_put(void *context, const char *key, const uint8_t *bytes, size_t size, bool lasting)
 {
     (void)context;
     struct decode_error error;
-    REQUIRE(decode_check(&shadowpipe__v1__stored_set__descriptor, bytes, size, DECODE_STRICT, &error));
+    REQUIRE(strlen(key) <= STORE_KEY_MAX);
+    REQUIRE(decode_check(kept_as(key), bytes, size, DECODE_STRICT, &error));
+    REQUIRE(lasting == (kept_as(key) == &shadowpipe__v1__stored_set__descriptor));
     note_store(key);
 }
 
@@ -259,7 +278,7 @@ void process_reports(size_t number)
     if (process->id == 0 || process->reported || process->killed)
         return;
     process->reported = true;
-    broker_requester_started(world.broker, process->id, (uint32_t)(1000 + number));
+    broker_requester_started(world.broker, process->id, (uint32_t)(1000 + number), (uint64_t)number);
     size_t index = new_peer(CONNECTION_REQUESTER);
     if (index == 0)
         return;
@@ -456,6 +475,7 @@ void world_start(void)
         .disconnect = host_disconnect,
         .pause_reading = host_pause_reading,
         .start_requester = host_start_requester,
+        .adopt_requester = host_adopt_requester,
         .kill_requester = host_kill_requester,
         .enumerate_volumes = host_enumerate_volumes,
         .store_put = host_store_put,
@@ -471,6 +491,7 @@ void world_start(void)
     world.broker = broker_create(&config, &host);
     REQUIRE(world.broker != NULL);
     pass_time(1000);
+    broker_start(world.broker);
 }
 
 void world_end(void)

@@ -64,7 +64,7 @@ struct world {
     bool enumerating, stopped;
     uint64_t now_ms;
     uint32_t made_ids;
-    char stored[STORE_OPERATIONS][40]; /* keys of what the store was asked for, in order */
+    char stored[STORE_OPERATIONS][STORE_KEY_MAX + 1]; /* keys of what the store was asked for, in order */
     size_t stored_count, stored_done;
 };
 

@@ -273,7 +273,7 @@ static void happen(uint8_t event, uint8_t detail, const uint8_t *rest, size_t re
 /* From here on everybody behaves, and the stop has to come to its end. */
 static void finish(void)
 {
-    broker_stop(world.broker);
+    broker_stop(world.broker, BROKER_STOP_END);
     for (unsigned step = 0; !world.stopped; step++) {
         REQUIRE(step < STEPS);
         host_follows();

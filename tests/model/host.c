@@ -179,6 +179,15 @@ static void host_start_requester(void *context, uint64_t id, const uint8_t secre
     process_new(context, id, secret);
 }
 
+static void host_adopt_requester(void *context, uint64_t id, uint32_t process_id, uint64_t started)
+{
+    struct model *model = context;
+    (void)id;
+    (void)process_id;
+    (void)started;
+    REQUIRE(model, false, "a requester is to be adopted that none has left");
+}
+
 static void host_kill_requester(void *context, uint64_t id)
 {
     process_kill(context, id);
@@ -217,6 +226,7 @@ const struct broker_host host_actions = {.send = host_send,
                                          .disconnect = host_disconnect,
                                          .pause_reading = host_pause_reading,
                                          .start_requester = host_start_requester,
+                                         .adopt_requester = host_adopt_requester,
                                          .kill_requester = host_kill_requester,
                                          .enumerate_volumes = host_enumerate_volumes,
                                          .store_put = store_put,

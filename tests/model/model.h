@@ -220,7 +220,7 @@ void components_answer(struct component_answer *answer, const struct object *obj
                        const struct vss_view *view, const PB(Call) * call, PB(CallReply) * reply);
 
 /* ---- store.c ---- */
-void store_put(void *context, const char *key, const uint8_t *bytes, size_t size);
+void store_put(void *context, const char *key, const uint8_t *bytes, size_t size, bool lasting);
 void store_delete(void *context, const char *key);
 void store_works(struct model *model);
 void store_crashes(struct model *model);

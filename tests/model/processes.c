@@ -48,7 +48,8 @@ void process_started(struct model *model, size_t index)
 {
     const struct process *process = model->processes[index];
     if (!process->is_reported)
-        broker_requester_started(model->broker, process->id - process->base, process->process_id);
+        broker_requester_started(model->broker, process->id - process->base, process->process_id,
+                                 process->id);
 }
 
 void process_ends(struct model *model, struct process *process, uint32_t exit_code)

@@ -50,8 +50,9 @@ static void ask(struct model *model, const char *key, const uint8_t *bytes, size
     model_schedule(model, model_random(model, is_slow ? 20000 : 50), EVENT_STORED, 0, 0);
 }
 
-void store_put(void *context, const char *key, const uint8_t *bytes, size_t size)
+void store_put(void *context, const char *key, const uint8_t *bytes, size_t size, bool lasting)
 {
+    (void)lasting;
     ask(context, key, bytes, size);
 }
 
@@ -130,6 +131,7 @@ void store_is_read(struct model *model)
 {
     for (const struct stored_value *value = model->stored; value != NULL; value = value->next)
         broker_add_stored(model->broker, value->key, value->bytes, value->size);
+    broker_start(model->broker);
 }
 
 void store_free(struct model *model)

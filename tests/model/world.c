@@ -55,7 +55,7 @@ static void stop(struct model *model)
     model->is_stopping = true;
     model_say(model, "the service stops");
     leases_lost(model, 0);
-    broker_stop(model->broker);
+    broker_stop(model->broker, BROKER_STOP_END);
     model_schedule(model, model->config.stop_all_ms + STOP_SLACK_MS, EVENT_STOP_OVERDUE, 0, 0);
 }
 
@@ -207,6 +207,7 @@ static void choose_config(struct model *model)
     static const uint32_t divisors[] = {1, 8, 30};
     uint32_t divisor = divisors[model_random(model, 3)];
     broker_config_init(config);
+    config->orphan_grace_ms = 0;
     config->server_version = config->os_build = "model";
     config->max_connections = (uint32_t)model_between(model, 4, 30);
     config->max_connections_per_owner = (uint32_t)model_between(model, 2, 8);

@@ -3,6 +3,7 @@ add_library(broker_harness STATIC broker_harness.c broker_fakes.c broker_store.c
 target_link_libraries(broker_harness PUBLIC shadowpipe_broker shadowpipe_proto cmocka::cmocka)
 foreach(name IN ITEMS
     broker_administration
+    broker_adoption
     broker_components
     broker_attach
     broker_checks

@@ -418,7 +418,7 @@ static void test_revert_and_stop(void **state)
         world_rule(world, methods[i], 0, ACT_HANG, 0);
         uint32_t id = ask(world, peer, PB_BODY(REVERT_VOLUME), &wish, 0);
         uint32_t waits = i == 1 ? ask(world, peer, PB_BODY(REVERT_VOLUME), &wish, 0) : 0;
-        INTO_BROKER(broker_stop(world->broker));
+        INTO_BROKER(broker_stop(world->broker, BROKER_STOP_END));
         world_run(world);
         assert_string_equal(client_status(peer, id)->reason, "SHUTTING_DOWN");
         if (i == 1)
@@ -438,7 +438,7 @@ static void test_stop_kills(void **state)
     wish.snapshot_id = TEXT(SNAPSHOT_ID(01));
     world_rule(world, PB_METHOD(UNEXPOSE_SNAPSHOT), 1, ACT_STUCK, 0);
     uint32_t id = ask(world, peer, PB_BODY(UNEXPOSE), &wish, 0);
-    INTO_BROKER(broker_stop(world->broker));
+    INTO_BROKER(broker_stop(world->broker, BROKER_STOP_END));
     world_advance(world, world->config.stop_all_ms);
     assert_string_equal(client_status(peer, id)->reason, "SHUTTING_DOWN");
     assert_int_equal(world_alive(world), 0);

@@ -268,7 +268,7 @@ static void test_end_fails(void **state)
     world_run(world);
     (void)client_snapshot_reply(other, id);
     world_rule(world, PB_METHOD(RELEASE_OBJECT), 1, ACT_HANG, 0);
-    INTO_BROKER(broker_stop(world->broker));
+    INTO_BROKER(broker_stop(world->broker, BROKER_STOP_END));
     world_run(world);
     id = client_finish(world, peer, lease, PB_VALUE(OUTCOME, OUTCOME_SUCCEEDED));
     world_run(world);

@@ -302,7 +302,7 @@ static void end_early(enum how how, const char *expected)
     else if (how == GONE)
         peer_close(world, peer);
     else
-        INTO_BROKER(broker_stop(world->broker));
+        INTO_BROKER(broker_stop(world->broker, BROKER_STOP_END));
     world_run(world);
     if (how == EXPIRED)
         assert_string_equal(told(reply_of(peer, id)), expected); /* the time is over whatever VSS does */

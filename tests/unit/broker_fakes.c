@@ -385,8 +385,48 @@ void requester_resume(struct world *world, struct fake_requester *requester)
     world_run(world);
 }
 
+bool requester_holds_copies(const struct fake_requester *requester)
+{
+    return requester->has_object && (requester->last_step == PB_METHOD(DO_SNAPSHOT_SET) ||
+                                     requester->last_step == PB_METHOD(BACKUP_COMPLETE));
+}
+
+/* The moment at which a process was started. */
+static uint64_t started_of(const struct fake_requester *requester)
+{
+    return UINT64_C(133500000000000000) + requester->number;
+}
+
+/* What it holds. */
+static void tell_of_copies(struct world *world, const struct fake_requester *requester,
+                           PB(RequesterHello) * hello)
+{
+    static PB(Snapshot) snapshots[MAX_COPIES];
+    static PB(Snapshot) * list[MAX_COPIES];
+    static char ids[MAX_COPIES][40];
+    static char set_id[40];
+    unsigned number = (unsigned)requester->number;
+    (void)snprintf(set_id, sizeof set_id, "5e7%05u-0000-0000-0000-000000000000", number);
+    for (size_t i = 0; i < requester->added && !world->redial_without_snapshots; i++) {
+        (void)snprintf(ids[i], sizeof ids[i], "c0b%05u-0000-0000-0000-%012u", number, (unsigned)i + 1);
+        shadowpipe__v1__snapshot__init(&snapshots[i]);
+        snapshots[i].snapshot_id = ids[i];
+        list[hello->n_snapshots++] = &snapshots[i];
+    }
+    bool is_complete = requester->last_step == PB_METHOD(BACKUP_COMPLETE);
+    hello->snapshots = list;
+    hello->set_id = world->redial_set_id != NULL ? (char *)(uintptr_t)world->redial_set_id : set_id;
+    hello->session_phase = is_complete ? PB_VALUE(SESSION_PHASE, SESSION_PHASE_COMPLETED)
+                                       : PB_VALUE(SESSION_PHASE, SESSION_PHASE_CREATED);
+    if (world->redial_phase != 0)
+        hello->session_phase = world->redial_phase;
+}
+
 static void say_hello(struct world *world, struct fake_requester *requester)
 {
+    bool is_again = requester->orphaned;
+    requester->orphaned = false;
+    requester->frames_done = 0;
     requester->has_dialled = true;
     requester->peer = peer_connect(world, CONNECTION_REQUESTER);
     uint32_t process_id = requester->process_id + (world->wrong_process ? 1 : 0);
@@ -401,6 +441,8 @@ static void say_hello(struct world *world, struct fake_requester *requester)
     hello.ready_method = (char *)(uintptr_t) "LoadLibrary";
     hello.ready_message = (char *)(uintptr_t)(world->ready_hresult != 0 ? "it is not there" : "");
     hello.simulated = world->is_simulated;
+    if (is_again)
+        tell_of_copies(world, requester, &hello);
     PB(Envelope) envelope = ENVELOPE_OF(REQUESTER_HELLO, requester_hello, &hello);
     envelope.id = 1;
     peer_send(world, requester->peer, &envelope);
@@ -416,7 +458,8 @@ static void begin(struct world *world, struct fake_requester *requester)
     }
     if (world->hello_before_started)
         say_hello(world, requester);
-    INTO_BROKER(broker_requester_started(world->broker, requester->id, requester->process_id));
+    INTO_BROKER(
+        broker_requester_started(world->broker, requester->id, requester->process_id, started_of(requester)));
     if (!world->hello_before_started)
         say_hello(world, requester);
 }
@@ -435,6 +478,12 @@ static bool act(struct world *world, struct fake_requester *requester)
         return true;
     }
     struct peer *peer = requester->peer;
+    if (requester->orphaned) {
+        bool comes = !requester->hangs && !world->holds_redials;
+        if (comes)
+            say_hello(world, requester);
+        return comes;
+    }
     if (peer == NULL && requester->has_dialled && !requester->hangs) { /* let go, or its pipe broke */
         requester_die(world, requester, world->creator == requester->number ? 10 : 0);
         return true;
@@ -462,9 +511,32 @@ static bool act(struct world *world, struct fake_requester *requester)
     return false;
 }
 
+/* The host looks for the processes. */
+static bool adopt(struct world *world)
+{
+    if (world->adoptions_count == 0 || world->holds_adoptions)
+        return false;
+    const struct adoption adoption = world->adoptions[--world->adoptions_count];
+    struct fake_requester *found = NULL;
+    for (size_t i = 0; i < world->requesters_count; i++) {
+        struct fake_requester *requester = &world->requesters[i];
+        if (requester->is_alive && requester->process_id == adoption.process_id &&
+            started_of(requester) == adoption.started)
+            found = requester;
+    }
+    if (found != NULL) {
+        found->id = adoption.id;
+        INTO_BROKER(
+            broker_requester_started(world->broker, adoption.id, adoption.process_id, adoption.started));
+    } else {
+        INTO_BROKER(broker_requester_exited(world->broker, adoption.id, 0, "there is no such process"));
+    }
+    return true;
+}
+
 bool requesters_act(struct world *world)
 {
-    bool has_acted = false;
+    bool has_acted = adopt(world);
     for (size_t i = 0; i < world->requesters_count; i++)
         has_acted |= act(world, &world->requesters[i]);
     return has_acted;

@@ -299,7 +299,7 @@ static void test_stop(void **state)
         uint32_t second = client_snapshot(world, waiting, "C:");
         uint32_t queued = client_snapshot(world, third, "C:");
         world_run(world);
-        broker_stop(world->broker);
+        broker_stop(world->broker, BROKER_STOP_END);
         world_run(world);
         assert_string_equal(client_status(third, queued)->reason, "SHUTTING_DOWN");
         if (points[i].method == PB_METHOD(DO_SNAPSHOT_SET)) {
@@ -328,7 +328,7 @@ static void test_stop_with_stuck_requester(void **state)
         struct world *world = world_new();
         struct peer *client = client_connect(world, NULL, USER_RIGHTS);
         begin(world, client, &points[i], ACT_STUCK);
-        broker_stop(world->broker);
+        broker_stop(world->broker, BROKER_STOP_END);
         world_advance(world, 179000);
         world_advance(world, 10000);
         assert_true(world->has_stopped || world->peers_count > 0);
@@ -395,7 +395,7 @@ static void test_answered_after_the_freeze(void **state)
         if (round == 0)
             client_cancel(world, client, id);
         else
-            broker_stop(world->broker);
+            broker_stop(world->broker, BROKER_STOP_END);
         world_run(world);
         assert_null(client_final(client, id));
         requester_resume(world, world_hanging(world, PB_METHOD(DO_SNAPSHOT_SET)));

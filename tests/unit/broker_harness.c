@@ -77,6 +77,13 @@ static void host_start(void *context, uint64_t id, const uint8_t secret[REQUESTE
     requester->is_alive = requester->is_new = true;
 }
 
+static void host_adopt(void *context, uint64_t id, uint32_t process_id, uint64_t started)
+{
+    struct world *world = context;
+    assert_true(world->adoptions_count < MAX_REQUESTERS);
+    world->adoptions[world->adoptions_count++] = (struct adoption){id, process_id, started};
+}
+
 static void host_kill(void *context, uint64_t id)
 {
     struct world *world = context;
@@ -391,6 +398,7 @@ static void create_broker(struct world *world)
                                      .disconnect = host_disconnect,
                                      .pause_reading = host_pause,
                                      .start_requester = host_start,
+                                     .adopt_requester = host_adopt,
                                      .kill_requester = host_kill,
                                      .enumerate_volumes = host_enumerate,
                                      .store_put = host_store_put,
@@ -406,6 +414,7 @@ static void create_broker(struct world *world)
         const struct stored *stored = &world->stored[i];
         INTO_BROKER(broker_add_stored(world->broker, stored->key, stored->bytes, stored->size));
     }
+    INTO_BROKER(broker_start(world->broker));
 }
 
 struct world *world_new_with(void (*change)(struct broker_config *config))
@@ -430,20 +439,38 @@ struct world *world_new(void)
     return world_new_with(NULL);
 }
 
-void world_crash(struct world *world)
+static void lose_service(struct world *world, struct fake_requester *requester, bool survive)
+{
+    requester->orphaned = survive && requester->is_alive && requester_holds_copies(requester);
+    if (requester->orphaned)
+        return;
+    requester->is_alive = requester->hangs = false;
+    if (world->creator == requester->number) /* it cleans up */
+        world->creator = 0;
+}
+
+static void begin_again(struct world *world, bool survive)
 {
     broker_destroy(world->broker);
     while (world->peers_count > 0)
         remove_peer(world, world->peers[0]);
-    for (size_t i = 0; i < world->requesters_count; i++) {
-        world->requesters[i].is_alive = world->requesters[i].hangs = false;
-        if (world->creator == world->requesters[i].number) /* it cleans up */
-            world->creator = 0;
-    }
+    for (size_t i = 0; i < world->requesters_count; i++)
+        lose_service(world, &world->requesters[i], survive);
+    world->adoptions_count = 0;
     while (world->operations_count > 0)
         free(world->operations[--world->operations_count].bytes);
     world->enumerates = world->has_stopped = false;
     create_broker(world);
+}
+
+void world_crash(struct world *world)
+{
+    begin_again(world, false);
+}
+
+void world_restart(struct world *world)
+{
+    begin_again(world, true);
 }
 
 static bool tell_disconnected(struct world *world)
@@ -507,7 +534,7 @@ void world_end(struct world *world)
 {
     world->holds_enumeration = world->holds_requesters = world->holds_store = false;
     world_clear_rules(world);
-    INTO_BROKER(broker_stop(world->broker));
+    INTO_BROKER(broker_stop(world->broker, BROKER_STOP_END));
     world_run(world);
     for (size_t i = 0; i < world->requesters_count; i++) {
         if (world->requesters[i].hangs)
@@ -523,8 +550,10 @@ void world_end(struct world *world)
     assert_true(world->has_stopped);
     struct broker_counts counts;
     broker_counts(world->broker, &counts);
-    assert_int_equal(
-        counts.connections + counts.sets + counts.leases + counts.requesters + counts.queue_length, 0);
+    assert_int_equal(counts.connections + counts.sets + counts.requesters + counts.queue_length, 0);
+    /* Of persistent snapshots they may go on. */
+    LIST_EACH(const struct lease, lease, &world->broker->leases, link)
+    assert_true(lease->set == NULL && !lease_is_lost(lease) && lease->is_stored);
     assert_int_equal(world_alive(world), 0);
     broker_destroy(world->broker);
     store_free(world);

@@ -22,7 +22,7 @@ enum {
     MAX_REQUESTERS = 200,
     MAX_CALLS = 8192,
     MAX_RULES = 16,
-    MAX_STORED = 64,
+    MAX_STORED = 160,
     MAX_COPIES = 64
 };
 
@@ -85,6 +85,7 @@ struct fake_requester {
     bool is_new; /* start asked for, nothing told yet */
     bool is_killed;
     bool has_dialled;
+    bool orphaned; /* the service is gone, and it holds snapshots: it dials in again */
     bool has_object;
     uint32_t context;
     bool no_writers;
@@ -119,6 +120,13 @@ struct copy {
     bool is_undeletable;
 };
 
+/* That the broker has asked for. */
+struct adoption {
+    uint64_t id;
+    uint32_t process_id;
+    uint64_t started;
+};
+
 struct call_record {
     uint64_t requester;
     PB(Call__MethodCase) method;
@@ -133,6 +141,13 @@ struct world {
     uint64_t last_peer;
     struct fake_requester requesters[MAX_REQUESTERS];
     size_t requesters_count;
+    struct adoption adoptions[MAX_REQUESTERS];
+    size_t adoptions_count;
+    bool holds_adoptions;          /* the host does not answer */
+    bool holds_redials;            /* and nobody dials in again */
+    PB(SessionPhase) redial_phase; /* other than the true one */
+    const char *redial_set_id;     /* the same */
+    bool redial_without_snapshots; /* they are gone */
     struct call_record calls[MAX_CALLS];
     size_t calls_count;
     struct rule rules[MAX_RULES];
@@ -228,12 +243,15 @@ const PB(Progress) * client_progress(struct peer *peer, uint32_t id); /* the las
 /* The service dies, with its requesters, and is started again. What the store was asked for and has not done
  * is lost. */
 void world_crash(struct world *world);
+/* The same, but requesters that hold snapshots live on and dial in again. Also after broker_stop. */
+void world_restart(struct world *world);
+bool requester_holds_copies(const struct fake_requester *requester);
 /* What it holds under this key; NULL: nothing that is sound. Valid until the next call. */
 const PB(StoredSet) * world_stored(struct world *world, const char *key);
 /* For world_run: true if one was done. */
 bool store_acts(struct world *world);
 void store_free(struct world *world);
-void host_store_put(void *context, const char *key, const uint8_t *bytes, size_t size);
+void host_store_put(void *context, const char *key, const uint8_t *bytes, size_t size, bool lasting);
 void host_store_delete(void *context, const char *key);
 /* VSS_CTX_ALL's view of them, and what DoSnapshotSet and DeleteSnapshots do to them. */
 void copies_made(struct world *world, const struct fake_requester *requester);

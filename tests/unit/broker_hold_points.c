@@ -216,7 +216,7 @@ static void test_ends_meanwhile(void **state)
     world = world_new();
     peer = client_connect(world, NULL, USER_RIGHTS);
     id = create(world, peer, prepared, 0, 0);
-    INTO_BROKER(broker_stop(world->broker));
+    INTO_BROKER(broker_stop(world->broker, BROKER_STOP_END));
     world_run(world);
     assert_string_equal(client_status(peer, id)->reason, "SHUTTING_DOWN");
     world_end(world);

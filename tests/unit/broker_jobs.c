@@ -282,7 +282,7 @@ static void test_end_between_attempts(void **state)
         if (round == 0)
             client_cancel(world, client, id);
         else if (round == 1)
-            broker_stop(world->broker);
+            broker_stop(world->broker, BROKER_STOP_END);
         else
             peer_close(world, client);
         requester_resume(world, world_hanging(world, PB_METHOD(RELEASE_OBJECT)));
@@ -503,7 +503,7 @@ static void test_full_backup(void **state)
         else if (round == 2)
             peer_close(world, client);
         else if (round == 3)
-            broker_stop(world->broker);
+            broker_stop(world->broker, BROKER_STOP_END);
         else
             world_advance(world, 2 * 3600 * 1000); /* never completed early */
         world_run(world);
@@ -533,7 +533,7 @@ static void test_copy_is_always_completed(void **state)
         else if (round == 1)
             peer_close(world, client);
         else
-            broker_stop(world->broker);
+            broker_stop(world->broker, BROKER_STOP_END);
         world_run(world);
         assert_int_equal(world_calls(world, PB_METHOD(BACKUP_COMPLETE)), 1);
         assert_int_equal(world_calls(world, PB_METHOD(ABORT_BACKUP)), 0);

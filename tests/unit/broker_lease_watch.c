@@ -154,7 +154,7 @@ static void test_ends(void **state)
     /* The service stops. */
     lease = create(world, other, TTL_MS, 0);
     endless = watch(world, other, lease, 0);
-    INTO_BROKER(broker_stop(world->broker));
+    INTO_BROKER(broker_stop(world->broker, BROKER_STOP_END));
     world_run(world);
     CHECK_EVENTS(other, endless, EVENT(PRESENT), EVENT(SERVICE_STOPPING), EVENT(LOST));
     assert_string_equal(client_status(other, endless)->reason, "SHUTTING_DOWN");

@@ -35,7 +35,7 @@ static void add_stored(struct world *world, const char *key, const PB(StoredSet)
 {
     uint8_t bytes[1024];
     size_t size = shadowpipe__v1__stored_set__pack(stored, bytes);
-    INTO_BROKER(host_store_put(world, key, bytes, size));
+    INTO_BROKER(host_store_put(world, key, bytes, size, true));
     INTO_BROKER(broker_add_stored(world->broker, key, bytes, size));
 }
 
@@ -388,12 +388,14 @@ static void test_transportable(void **state)
     assert_int_equal(world->copies_count, 0); /* what nobody was given is deleted */
     wish.attributes = 0x20;
     uint64_t requester = world->requesters_count + 1;
-    const PB(SnapshotReply) *reply = client_snapshot_reply(client, create(world, client, &wish));
+    uint32_t id = create(world, client, &wish);
+    const PB(SnapshotReply) *reply = client_snapshot_reply(client, id);
     assert_int_equal(reply->n_volumes, 1);
     assert_int_equal(reply->n_map, 0);
     assert_string_equal(reply->volumes[0]->device_root, "");
     assert_int_equal(strlen(reply->volumes[0]->snapshot_id), 36);
     assert_int_equal(requester_calls(world, requester, PB_METHOD(DO_SNAPSHOT_SET)), 1);
+    finish(world, client, id, PB_VALUE(OUTCOME, OUTCOME_SUCCEEDED));
     /* On no machine, so its absence says nothing. */
     world->copies_count = 0;
     world_crash(world);
@@ -583,7 +585,8 @@ static void test_keep_over_a_crash(void **state)
 {
     (void)state;
     struct world *world = world_new();
-    create_kept(world, client_connect(world, NULL, ALL_RIGHTS), 1, HOUR_MS);
+    struct peer *client = client_connect(world, NULL, ALL_RIGHTS);
+    finish(world, client, create_kept(world, client, 1, HOUR_MS), PB_VALUE(OUTCOME, OUTCOME_SUCCEEDED));
     world_crash(world);
     world_advance(world, MINUTE_MS);
     assert_int_equal(world->copies_count, 1);
@@ -689,7 +692,7 @@ static void test_stop_while_deleting(void **state)
     world_advance(world, MINUTE_MS + 1);
     struct fake_requester *deleter = world_hanging(world, PB_METHOD(DELETE_SNAPSHOTS));
     assert_non_null(deleter);
-    INTO_BROKER(broker_stop(world->broker));
+    INTO_BROKER(broker_stop(world->broker, BROKER_STOP_END));
     world_run(world);
     assert_int_equal(world_alive(world), 1);
     requester_resume(world,
@@ -710,9 +713,9 @@ static void test_reconcile(void **state)
     struct peer *client = client_connect(world, NULL, ALL_RIGHTS);
     PB(CreateSnapshot) wish = make_wish(PB_VALUE(CONTEXT, CONTEXT_APP_ROLLBACK));
     wish.n_volumes = 2;
-    create(world, client, &wish);
-    create(world, client, app_rollback());
-    create(world, client, app_rollback());
+    finish(world, client, create(world, client, &wish), PB_VALUE(OUTCOME, OUTCOME_SUCCEEDED));
+    for (int i = 0; i < 2; i++)
+        finish(world, client, create(world, client, app_rollback()), PB_VALUE(OUTCOME, OUTCOME_SUCCEEDED));
     world_copy(world, first_copy)->id[35] = '7'; /* another program has deleted these two, */
     world_copy(world, "c0b00002-0000-0000-0000-000000000001")->id[35] = '8'; /* and made others */
     world_crash(world);
@@ -996,7 +999,7 @@ static void test_stop(void **state)
     PB(CreateSnapshot) wish = full_backup();
     create(world, client, &wish);
     create(world, client, app_rollback());
-    INTO_BROKER(broker_stop(world->broker));
+    INTO_BROKER(broker_stop(world->broker, BROKER_STOP_END));
     world_run(world);
     assert_int_equal(world_alive(world), 0);
     assert_int_equal(world_calls(world, PB_METHOD(ABORT_BACKUP)), 1);

@@ -307,7 +307,7 @@ static void test_end_while_clearing(void **state)
         else if (round == 1)
             peer_close(world, client);
         else
-            broker_stop(world->broker);
+            broker_stop(world->broker, BROKER_STOP_END);
         world_run(world);
         assert_int_equal(world_alive(world), 0);
         if (round != 1)

@@ -708,7 +708,7 @@ static void test_service_stops(void **state)
     const char *waiting = open_backup(world, client);
     uint32_t start = send_call(world, client, waiting, PB_METHOD(START_SNAPSHOT_SET), NULL);
     world_run(world);
-    INTO_BROKER(broker_stop(world->broker));
+    INTO_BROKER(broker_stop(world->broker, BROKER_STOP_END));
     world_run(world);
     assert_string_equal(client_status(client, start)->reason, "SHUTTING_DOWN");
     assert_null(client_final(client, create));

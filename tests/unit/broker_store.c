@@ -24,8 +24,9 @@ static void ask(struct world *world, const char *key, const uint8_t *bytes, size
     operation->size = size;
 }
 
-void host_store_put(void *context, const char *key, const uint8_t *bytes, size_t size)
+void host_store_put(void *context, const char *key, const uint8_t *bytes, size_t size, bool lasting)
 {
+    (void)lasting;
     world_in_broker--;
     ask(context, key, bytes, size);
     world_in_broker++;

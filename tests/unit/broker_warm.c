@@ -119,7 +119,7 @@ static void test_stop(void **state)
 {
     (void)state;
     struct world *world = warm_world();
-    INTO_BROKER(broker_stop(world->broker));
+    INTO_BROKER(broker_stop(world->broker, BROKER_STOP_END));
     world_run(world);
     assert_true(world->has_stopped);
     assert_int_equal(world_alive(world), 0);

@@ -184,7 +184,7 @@ static void test_ends(void **state)
     (void)start_watch(world, gone, 0);
     peer_close(world, gone);
     world_run(world);
-    INTO_BROKER(broker_stop(world->broker));
+    INTO_BROKER(broker_stop(world->broker, BROKER_STOP_END));
     world_run(world);
     assert_string_equal(client_status(peer, endless)->reason, "SHUTTING_DOWN");
     world_end(world);

@@ -578,8 +578,8 @@ static void test_stop_answers(void **state)
     PB(Envelope) envelope = ENVELOPE_OF(LIST_WRITERS, list_writers, &list);
     uint32_t listing = client_send(world, peer, &envelope);
     world_run(world);
-    broker_stop(world->broker);
-    broker_stop(world->broker); /* once more changes nothing */
+    broker_stop(world->broker, BROKER_STOP_END);
+    broker_stop(world->broker, BROKER_STOP_END); /* once more changes nothing */
     uint32_t late = client_snapshot(world, peer, "C:");
     uint32_t alive = ping(world, peer, "");
     world_run(world);
