@@ -589,13 +589,36 @@ static void test_persistent(void **state)
         (void)attached(world, client, lease);
         world_advance(world, 10 * MINUTE_MS);
         assert_int_equal(world->copies_count, 2);
-        (void)finish(world, client, lease, good);
+        assert_int_equal(finish(world, client, lease, good), PB_VALUE(COMPLETION, COMPLETION_COMPLETED));
         assert_int_equal(requester_calls(world, 1, PB_METHOD(BACKUP_COMPLETE)), 1);
         world_advance(world, MINUTE_MS);
         assert_int_equal(world->copies_count, 0);
         assert_nothing_left(world);
         world_end(world);
     }
+}
+
+static void test_persistent_not_completed(void **state)
+{
+    (void)state;
+    struct world *world = world_new();
+    PB(CreateSnapshot) wish = bound();
+    wish.context = PB_VALUE(CONTEXT, CONTEXT_APP_ROLLBACK);
+    world_rule(world, PB_METHOD(BACKUP_COMPLETE), 1, ACT_HANG, 0);
+    const PB(SnapshotReply) *lease = create(world, user(world), wish);
+    assert_non_null(world_hanging(world, PB_METHOD(BACKUP_COMPLETE)));
+    world_crash(world);
+    world_run(world);
+    struct peer *client = user(world);
+    (void)attached(world, client, lease);
+    uint32_t id = client_finish(world, client, lease, good);
+    world_run(world);
+    assert_int_equal(client_status(client, id)->code, PB_CODE(ABORTED));
+    assert_string_equal(client_status(client, id)->reason, "COMPLETION_UNKNOWN");
+    assert_int_equal(counts_of(world).leases, 0);
+    assert_int_equal(world->copies_count, 2); /* they are its owner's */
+    assert_int_equal(world->stored_count, 1);
+    world_end(world);
 }
 
 /* ---- several readers ---- */
@@ -909,6 +932,7 @@ int main(void)
         cmocka_unit_test(test_client_gone_while_completing),
         cmocka_unit_test(test_components),
         cmocka_unit_test(test_persistent),
+        cmocka_unit_test(test_persistent_not_completed),
         cmocka_unit_test(test_shared),
         cmocka_unit_test(test_joins_late),
         cmocka_unit_test(test_told_when_it_is_stored),

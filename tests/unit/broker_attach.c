@@ -1,4 +1,5 @@
 /* AttachSnapshot, and the end of such a lease. */
+#include <stdio.h>
 #include <string.h>
 
 #include "tests/unit/existing.h"
@@ -276,13 +277,49 @@ static void test_end_fails(void **state)
     world_end(world);
 }
 
+/* The service is killed: the snapshot exists by itself, and so does the right to read it. */
+static void test_restart(void **state)
+{
+    (void)state;
+    struct world *world;
+    struct existing existing;
+    struct peer *peer = begin(&world, &existing);
+    const PB(SnapshotReply) *first = attached(world, peer, WISH(snapshot_id, TEXT(SNAPSHOT_ID(02))));
+    char lease_id[40];
+    char token[40];
+    (void)snprintf(lease_id, sizeof lease_id, "%s", first->lease_id);
+    (void)snprintf(token, sizeof token, "%s", first->token);
+    assert_int_equal(world->stored_count, 1);
+    world_restart(world);
+    world_run(world);
+    assert_int_equal(leases_of(world), 1);
+    peer = client_connect(world, NULL, ALL_RIGHTS);
+    PB(AttachLease) attachment = SHADOWPIPE__V1__ATTACH_LEASE__INIT;
+    attachment.lease_id = lease_id;
+    attachment.token = token;
+    PB(Envelope) envelope = ENVELOPE_OF(ATTACH_LEASE, attach_lease, &attachment);
+    uint32_t id = client_send(world, peer, &envelope);
+    world_run(world);
+    const PB(SnapshotReply) *again = client_final(peer, id)->lease_reply->snapshot;
+    assert_string_equal(again->volumes[0]->snapshot_id, SNAPSHOT_ID(02));
+    id = finish(world, peer, again);
+    assert_int_equal(client_finish_reply(peer, id)->completion, PB_VALUE(COMPLETION, COMPLETION_NOT_NEEDED));
+    assert_int_equal(world->stored_count, 0);
+    world_end(world);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_attach),  cmocka_unit_test(test_by_device),
-        cmocka_unit_test(test_refused), cmocka_unit_test(test_own),
-        cmocka_unit_test(test_lost),    cmocka_unit_test(test_younger_than_the_question),
-        cmocka_unit_test(test_deleted), cmocka_unit_test(test_end_fails),
+        cmocka_unit_test(test_attach),
+        cmocka_unit_test(test_restart),
+        cmocka_unit_test(test_by_device),
+        cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_own),
+        cmocka_unit_test(test_lost),
+        cmocka_unit_test(test_younger_than_the_question),
+        cmocka_unit_test(test_deleted),
+        cmocka_unit_test(test_end_fails),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
