@@ -15,6 +15,7 @@ foreach(module
     eventlog
     helper
     host
+    image
     listener
     log
     loop

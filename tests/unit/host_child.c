@@ -16,6 +16,7 @@ static struct loop loop;
 static struct helper helper;
 static struct children children;
 static uint32_t started_id;
+static uint64_t started_created;
 static int exits;
 static uint32_t exit_code;
 static char exit_failure[CHILD_FAILURE_CHARS];
@@ -65,12 +66,41 @@ static BOOL WINAPI refuse_create(LPCWSTR application, LPWSTR command, LPSECURITY
     return FALSE;
 }
 
-static void on_started(void *context, uint64_t requester, uint32_t process_id)
+static DWORD opened_access;
+
+static HANDLE WINAPI spy_open(DWORD access, BOOL inherit, DWORD process_id)
+{
+    assert_false(inherit);
+    opened_access = access;
+    return OpenProcess(access, inherit, process_id);
+}
+
+static HANDLE WINAPI find_nothing(DWORD access, BOOL inherit, DWORD process_id)
+{
+    (void)access, (void)inherit, (void)process_id;
+    SetLastError(ERROR_INVALID_PARAMETER); /* as Windows says it */
+    return NULL;
+}
+
+static HANDLE timeless; /* of the process whose times the system does not say */
+
+static BOOL WINAPI tell_no_times(HANDLE process, LPFILETIME created_at, LPFILETIME exited, LPFILETIME kernel,
+                                 LPFILETIME user)
+{
+    (void)created_at, (void)exited, (void)kernel, (void)user;
+    assert_true(DuplicateHandle(GetCurrentProcess(), process, GetCurrentProcess(), &timeless, 0, FALSE,
+                                DUPLICATE_SAME_ACCESS));
+    SetLastError(ERROR_ACCESS_DENIED);
+    return FALSE;
+}
+
+static void on_started(void *context, uint64_t requester, uint32_t process_id, uint64_t created_at)
 {
     assert_ptr_equal(context, &children);
     assert_int_equal(requester, 5);
     assert_int_equal(exits, 0);
     started_id = process_id;
+    started_created = created_at;
 }
 
 static void on_exited(void *context, uint64_t requester, uint32_t code, const char *failure)
@@ -87,7 +117,10 @@ static int set_up(void **state)
     (void)state;
     real = win32;
     win32.create_process = spy_create;
+    win32.open_process = spy_open;
     started_id = 0;
+    started_created = 0;
+    opened_access = 0;
     exits = 0;
     memset(&created, 0, sizeof created);
     children = (struct children){
@@ -209,6 +242,195 @@ static void test_no_memory_refuses_one_start_only(void **state)
     assert_int_equal(exit_code, CHILD_EXIT_CODE);
 }
 
+/* ---- Processes that an earlier service has started. ---- */
+
+static uint64_t creation_time(HANDLE process)
+{
+    FILETIME made;
+    FILETIME unused;
+    assert_true(GetProcessTimes(process, &made, &unused, &unused, &unused));
+    return (uint64_t)made.dwHighDateTime << 32 | made.dwLowDateTime;
+}
+
+static HANDLE start_sleeper(DWORD *process_id)
+{
+    wchar_t path[1024];
+    wchar_t command[1100];
+    STARTUPINFOW startup = {.cb = sizeof startup};
+    PROCESS_INFORMATION information;
+    assert_in_range(GetModuleFileNameW(NULL, path, ARRAYSIZE(path)), 1, ARRAYSIZE(path) - 1);
+    swprintf(command, ARRAYSIZE(command), L"\"%ls\" --sleep", path);
+    assert_true(CreateProcessW(path, command, NULL, NULL, FALSE, 0, NULL, NULL, &startup, &information));
+    CloseHandle(information.hThread);
+    *process_id = information.dwProcessId;
+    return information.hProcess;
+}
+
+static void end_sleeper(HANDLE process, DWORD code)
+{
+    TerminateProcess(process, code);
+    assert_int_equal(WaitForSingleObject(process, SUPPORT_LIMIT_MS), WAIT_OBJECT_0);
+}
+
+static void test_a_start_tells_what_names_the_process_for_ever(void **state)
+{
+    (void)state;
+    struct requester_arguments arguments = arguments_for(L"sleep");
+    child_start(&children, 5, &arguments);
+    SERVE_UNTIL(&loop, started_id != 0);
+    HANDLE process = OpenProcess(PROCESS_QUERY_LIMITED_INFORMATION, FALSE, started_id);
+    assert_non_null(process);
+    assert_true(started_created == creation_time(process));
+    CloseHandle(process);
+    child_kill(&children, 5);
+    SERVE_UNTIL(&loop, exits == 1);
+}
+
+static void test_a_start_that_no_later_service_could_find_fails(void **state)
+{
+    (void)state;
+    struct requester_arguments arguments = arguments_for(L"sleep");
+    win32.get_process_times = tell_no_times;
+    child_start(&children, 5, &arguments);
+    SERVE_UNTIL(&loop, exits == 1);
+    assert_int_equal(started_id, 0);
+    assert_non_null(strstr(exit_failure, "GetProcessTimes failed"));
+    assert_int_equal(WaitForSingleObject(timeless, SUPPORT_LIMIT_MS), WAIT_OBJECT_0); /* it is not left */
+    CloseHandle(timeless);
+}
+
+static void test_a_process_is_found_again_and_its_exit_is_seen(void **state)
+{
+    (void)state;
+    DWORD id;
+    HANDLE process = start_sleeper(&id);
+    uint64_t time = creation_time(process);
+    child_adopt(&children, 5, id, time);
+    assert_int_equal(started_id, 0); /* not from inside */
+    SERVE_UNTIL(&loop, started_id != 0);
+    assert_int_equal(started_id, id);
+    assert_true(started_created == time);
+    assert_int_equal(opened_access, SYNCHRONIZE | PROCESS_TERMINATE | PROCESS_QUERY_LIMITED_INFORMATION);
+    assert_int_equal(exits, 0);
+    end_sleeper(process, 11);
+    SERVE_UNTIL(&loop, exits == 1);
+    assert_int_equal(exit_code, 11);
+    assert_string_equal(exit_failure, "");
+    CloseHandle(process);
+}
+
+static void test_a_process_that_was_found_is_killed(void **state)
+{
+    (void)state;
+    DWORD id;
+    HANDLE process = start_sleeper(&id);
+    child_adopt(&children, 5, id, creation_time(process));
+    SERVE_UNTIL(&loop, started_id != 0);
+    child_kill(&children, 5);
+    SERVE_UNTIL(&loop, exits == 1);
+    assert_int_equal(exit_code, CHILD_KILLED_EXIT_CODE);
+    CloseHandle(process);
+}
+
+static void test_a_process_is_killed_while_it_is_looked_for(void **state)
+{
+    (void)state;
+    DWORD id;
+    HANDLE process = start_sleeper(&id);
+    child_adopt(&children, 5, id, creation_time(process));
+    child_kill(&children, 5);
+    SERVE_UNTIL(&loop, exits == 1);
+    assert_int_equal(exit_code, CHILD_KILLED_EXIT_CODE);
+    CloseHandle(process);
+}
+
+static void test_another_process_with_the_number_is_left_alone(void **state)
+{
+    (void)state;
+    DWORD id;
+    HANDLE process = start_sleeper(&id);
+    child_adopt(&children, 5, id, creation_time(process) - 1);
+    child_kill(&children, 5);
+    SERVE_UNTIL(&loop, exits == 1);
+    assert_int_equal(started_id, 0);
+    assert_non_null(strstr(exit_failure, "is another one now"));
+    assert_null(children.first);
+    assert_int_equal(WaitForSingleObject(process, 0), WAIT_TIMEOUT);
+    end_sleeper(process, 0);
+    CloseHandle(process);
+}
+
+static void test_a_process_that_has_ended_is_not_found(void **state)
+{
+    (void)state;
+    DWORD id;
+    HANDLE process = start_sleeper(&id); /* our handle keeps the number */
+    uint64_t time = creation_time(process);
+    end_sleeper(process, 0);
+    child_adopt(&children, 5, id, time);
+    SERVE_UNTIL(&loop, exits == 1);
+    assert_int_equal(started_id, 0);
+    assert_non_null(strstr(exit_failure, "has ended"));
+    CloseHandle(process);
+}
+
+static void test_a_number_that_nobody_has(void **state)
+{
+    (void)state;
+    win32.open_process = find_nothing;
+    child_adopt(&children, 5, 1234, 1);
+    child_kill(&children, 5);
+    SERVE_UNTIL(&loop, exits == 1);
+    assert_int_equal(started_id, 0);
+    assert_non_null(strstr(exit_failure, "OpenProcess failed"));
+}
+
+static void test_a_process_whose_times_are_not_told_is_not_trusted(void **state)
+{
+    (void)state;
+    DWORD id;
+    HANDLE process = start_sleeper(&id);
+    uint64_t time = creation_time(process);
+    win32.get_process_times = tell_no_times;
+    child_adopt(&children, 5, id, time);
+    SERVE_UNTIL(&loop, exits == 1);
+    assert_int_equal(started_id, 0);
+    assert_non_null(strstr(exit_failure, "GetProcessTimes failed"));
+    assert_int_equal(WaitForSingleObject(process, 0), WAIT_TIMEOUT);
+    CloseHandle(timeless);
+    end_sleeper(process, 0);
+    CloseHandle(process);
+}
+
+static void test_nothing_is_looked_for_without_helper_or_memory(void **state)
+{
+    (void)state;
+    no_memory = true;
+    child_adopt(&children, 5, 1234, 1);
+    no_memory = false;
+    SERVE_UNTIL(&loop, exits == 1);
+    assert_non_null(strstr(exit_failure, "no memory"));
+    helper_stop(&helper, SUPPORT_LIMIT_MS);
+    child_adopt(&children, 5, 1234, 1);
+    SERVE_UNTIL(&loop, exits == 2);
+    assert_non_null(strstr(exit_failure, "too busy"));
+}
+
+/* The service ends, and another one shall have them. */
+static void test_processes_live_on_when_they_are_forgotten(void **state)
+{
+    (void)state;
+    DWORD id;
+    HANDLE process = start_sleeper(&id);
+    child_adopt(&children, 5, id, creation_time(process));
+    SERVE_UNTIL(&loop, started_id != 0);
+    children_free(&children);
+    assert_null(children.first);
+    assert_int_equal(WaitForSingleObject(process, 0), WAIT_TIMEOUT);
+    end_sleeper(process, 0);
+    CloseHandle(process);
+}
+
 static void test_a_handoff_that_is_none(void **state)
 {
     (void)state;
@@ -276,6 +498,9 @@ int main(int count, char **values)
     if (count == 3 && strcmp(values[1], "--requester") == 0) {
         return be_requester(values[2]);
     }
+    if (count == 2 && strcmp(values[1], "--sleep") == 0) {
+        Sleep(INFINITE);
+    }
     const struct CMUnitTest tests[] = {
         TEST(test_the_handoff_arrives_and_the_exit_is_seen),
         TEST(test_how_the_process_is_started),
@@ -284,6 +509,17 @@ int main(int count, char **values)
         TEST(test_a_start_that_fails_says_why),
         TEST(test_a_helper_that_takes_nothing),
         TEST(test_no_memory_refuses_one_start_only),
+        TEST(test_a_start_tells_what_names_the_process_for_ever),
+        TEST(test_a_start_that_no_later_service_could_find_fails),
+        TEST(test_a_process_is_found_again_and_its_exit_is_seen),
+        TEST(test_a_process_that_was_found_is_killed),
+        TEST(test_a_process_is_killed_while_it_is_looked_for),
+        TEST(test_another_process_with_the_number_is_left_alone),
+        TEST(test_a_process_that_has_ended_is_not_found),
+        TEST(test_a_number_that_nobody_has),
+        TEST(test_a_process_whose_times_are_not_told_is_not_trusted),
+        TEST(test_nothing_is_looked_for_without_helper_or_memory),
+        TEST(test_processes_live_on_when_they_are_forgotten),
         cmocka_unit_test(test_a_handoff_that_is_none),
         cmocka_unit_test(test_volumes_have_names),
     };

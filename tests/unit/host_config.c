@@ -175,6 +175,27 @@ static void test_metrics_file(void **state)
     assert_int_equal(config->broker.warm_requesters, 1);
 }
 
+static void test_outliving_a_restart(void **state)
+{
+    (void)state;
+    config_read_registry(config, root);
+    assert_int_equal(config->broker.orphan_grace_ms, 10 * 60 * 1000);
+    assert_int_equal(config->broker.reattach_ms, 2 * 60 * 1000);
+    set_number(PRODUCT, L"OrphanGraceMs", 0);
+    set_number(PRODUCT, L"ReattachMs", 1000);
+    config_read_registry(config, root);
+    assert_int_equal(config->problems_count, 0);
+    assert_int_equal(config->broker.orphan_grace_ms, 0);
+    assert_int_equal(config->broker.reattach_ms, 1000);
+    set_number(PRODUCT, L"ReattachMs", 999);
+    config_read_registry(config, root);
+    assert_int_equal(config->problems_count, 1);
+    set_number(PRODUCT, L"ReattachMs", 24 * 60 * 60 * 1000 + 1);
+    config_read_registry(config, root);
+    assert_int_equal(config->problems_count, 2);
+    assert_int_equal(config->broker.reattach_ms, 1000);
+}
+
 static void test_more_problems_than_are_kept(void **state)
 {
     (void)state;
@@ -251,6 +272,7 @@ int main(void)
         TEST(test_access_never_gets_weaker),
         TEST(test_texts_that_cannot_be_used),
         TEST(test_metrics_file),
+        TEST(test_outliving_a_restart),
         TEST(test_more_problems_than_are_kept),
         TEST(test_pipe_names),
         TEST(test_library_paths),

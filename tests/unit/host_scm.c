@@ -2,6 +2,8 @@
  * its functions are imported, so the program's own pointers of these names come before the library's. */
 #include "host_support.h"
 
+#include <limits.h>
+
 #include "service/host/host.h"
 #include "service/host/registration.h"
 #include "service/host/scm.h"
@@ -24,6 +26,9 @@ static struct {
     bool set[LEVELS];
     uint64_t now_ms;
     int stop_orders;
+    DWORD access;              /* with which the service was opened */
+    DWORD control;             /* the last */
+    int queries_until_stopped; /* once it is told to end */
 } manager;
 
 static DWORD last_told; /* the code that was put into words, for a person */
@@ -69,7 +74,8 @@ static SC_HANDLE WINAPI fake_open_manager(LPCWSTR machine, LPCWSTR database, DWO
 
 static SC_HANDLE WINAPI fake_open_service(SC_HANDLE opened, LPCWSTR name, DWORD access)
 {
-    (void)opened, (void)access;
+    (void)opened;
+    manager.access = access;
     assert_int_equal(wcscmp(name, SCM_SERVICE_NAME), 0);
     SetLastError(ERROR_ACCESS_DENIED);
     return manager.refuses_to_open ? NULL : HANDLE_OF_ANY;
@@ -95,6 +101,10 @@ static BOOL WINAPI fake_query_status(SC_HANDLE service, LPSERVICE_STATUS status)
         --manager.queries_until_running == 0) {
         manager.state = SERVICE_RUNNING;
     }
+    if (manager.state == SERVICE_STOP_PENDING && manager.queries_until_stopped > 0 &&
+        --manager.queries_until_stopped == 0) {
+        manager.state = SERVICE_STOPPED;
+    }
     *status = (SERVICE_STATUS){.dwCurrentState = manager.state};
     return TRUE;
 }
@@ -102,14 +112,14 @@ static BOOL WINAPI fake_query_status(SC_HANDLE service, LPSERVICE_STATUS status)
 static BOOL WINAPI fake_control(SC_HANDLE service, DWORD control, LPSERVICE_STATUS status)
 {
     (void)service;
-    assert_int_equal(control, SERVICE_CONTROL_STOP);
+    manager.control = control;
     manager.stop_orders++;
     if (manager.state != SERVICE_RUNNING) {
         SetLastError(manager.state == SERVICE_STOPPED ? ERROR_SERVICE_NOT_ACTIVE
                                                       : ERROR_SERVICE_CANNOT_ACCEPT_CTRL);
         return FALSE;
     }
-    manager.state = SERVICE_STOPPED;
+    manager.state = manager.queries_until_stopped > 0 ? SERVICE_STOP_PENDING : SERVICE_STOPPED;
     *status = (SERVICE_STATUS){.dwCurrentState = SERVICE_STOP_PENDING};
     return TRUE;
 }
@@ -212,6 +222,48 @@ static void test_stop_waits_for_a_service_that_is_starting(void **state)
     assert_int_equal(scm_stop(), SCM_DONE);
     assert_int_equal(manager.state, SERVICE_STOPPED);
     assert_int_equal(manager.stop_orders, 1);
+    assert_int_equal(manager.control, SERVICE_CONTROL_STOP);
+    assert_int_equal(manager.access, SERVICE_STOP | SERVICE_QUERY_STATUS);
+}
+
+static void test_hand_over_sends_its_control_and_waits(void **state)
+{
+    (void)state;
+    manager.queries_until_stopped = 5;
+    assert_int_equal(scm_hand_over(), SCM_DONE);
+    assert_int_equal(manager.control, 128); /* the number that scripts may send, too */
+    assert_int_equal(manager.access, SERVICE_USER_DEFINED_CONTROL | SERVICE_QUERY_STATUS);
+    assert_int_equal(manager.state, SERVICE_STOPPED);
+    assert_int_equal(manager.stop_orders, 1);
+}
+
+static void test_nothing_is_handed_over_where_nothing_runs(void **state)
+{
+    (void)state;
+    manager.state = SERVICE_STOPPED;
+    assert_int_equal(scm_hand_over(), SCM_FAILED);
+    manager.state = SERVICE_STOP_PENDING;
+    assert_int_equal(scm_hand_over(), SCM_FAILED);
+    assert_int_equal(manager.now_ms, 0); /* at once */
+    assert_int_equal(last_told, MAXDWORD);
+}
+
+static void test_hand_over_needs_a_right(void **state)
+{
+    (void)state;
+    manager.refuses_to_open = true;
+    assert_int_equal(scm_hand_over(), SCM_FAILED);
+    assert_int_equal(last_told, ERROR_ACCESS_DENIED);
+    assert_int_equal(manager.stop_orders, 0);
+}
+
+static void test_hand_over_waits_as_long_as_a_stop_may_take(void **state)
+{
+    (void)state;
+    manager.queries_until_stopped = INT_MAX;
+    assert_int_equal(scm_hand_over(), SCM_FAILED);
+    assert_true(manager.now_ms > STOP_MS);
+    assert_int_equal(last_told, MAXDWORD);
 }
 
 static void test_stop_waits_as_long_as_a_stop_may_take(void **state)
@@ -302,6 +354,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_stop_waits_for_a_service_that_is_starting),
         TEST(test_stop_waits_as_long_as_a_stop_may_take),
+        TEST(test_hand_over_sends_its_control_and_waits),
+        TEST(test_nothing_is_handed_over_where_nothing_runs),
+        TEST(test_hand_over_needs_a_right),
+        TEST(test_hand_over_waits_as_long_as_a_stop_may_take),
         TEST(test_a_stopped_service_is_stopped),
         TEST(test_a_start_without_end_is_no_success),
         TEST(test_a_bare_registration_is_completed),

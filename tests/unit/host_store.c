@@ -6,6 +6,7 @@
 
 #include "service/host/log.h"
 #include "service/host/store.h"
+#include "service/host/win32_api.h"
 
 #define PATH L"Software\\ShadowpipeUnitTest\\Sets"
 
@@ -13,6 +14,15 @@ static struct loop loop;
 static struct helper helper;
 static struct store store;
 static HANDLE gate;
+static struct win32_api real;
+static volatile LONG flushes;
+static LSTATUS flush_error;
+
+static LSTATUS WINAPI spy_flush(HKEY key)
+{
+    InterlockedIncrement(&flushes);
+    return flush_error != ERROR_SUCCESS ? flush_error : RegFlushKey(key);
+}
 
 /* What was answered, in order: the key, "!" and the failure. */
 static char answers[16][320];
@@ -58,6 +68,10 @@ static int set_up(void **state)
     (void)state;
     RegDeleteTreeW(HKEY_CURRENT_USER, L"Software\\ShadowpipeUnitTest");
     answers_count = 0;
+    real = win32;
+    win32.flush_key = spy_flush;
+    flushes = 0;
+    flush_error = ERROR_SUCCESS;
     gate = CreateEventW(NULL, TRUE, FALSE, NULL);
     if (loop_init(&loop) != ERROR_SUCCESS || helper_start(&helper, &loop) != ERROR_SUCCESS) {
         return -1;
@@ -72,13 +86,58 @@ static int tear_down(void **state)
     store_close(&store);
     loop_free(&loop);
     CloseHandle(gate);
+    win32 = real;
     RegDeleteTreeW(HKEY_CURRENT_USER, L"Software\\ShadowpipeUnitTest");
     return 0;
 }
 
 static void put(const char *key, const char *text)
 {
-    store_put(&store, key, (const uint8_t *)text, strlen(text));
+    store_put(&store, key, (const uint8_t *)text, strlen(text), true);
+}
+
+/* The longest key of each kind. */
+#define SET_KEY   "set-11111111-0000-0000-0000-000000000000"
+#define LEASE_KEY "lease-11111111-0000-0000-0000-000000000000"
+
+static void test_only_what_is_to_last_is_flushed(void **state)
+{
+    (void)state;
+    store_put(&store, SET_KEY, (const uint8_t *)"s", 1, false);
+    store_put(&store, LEASE_KEY, (const uint8_t *)"l", 1, false);
+    store_delete(&store, SET_KEY);
+    SERVE_UNTIL(&loop, answers_count == 3);
+    assert_int_equal(flushes, 0);
+    assert_string_equal(answers[1], LEASE_KEY);
+    put("11111111-0000-0000-0000-000000000000", "one");
+    SERVE_UNTIL(&loop, answers_count == 4);
+    assert_int_equal(flushes, 1);
+    assert_string_equal(answers[3], "11111111-0000-0000-0000-000000000000");
+}
+
+static void test_a_flush_that_fails_is_told(void **state)
+{
+    (void)state;
+    flush_error = ERROR_REGISTRY_IO_FAILED;
+    put("11111111-0000-0000-0000-000000000000", "one");
+    SERVE_UNTIL(&loop, answers_count == 1);
+    assert_non_null(strchr(answers[0], '!'));
+}
+
+static void test_a_key_of_the_full_length_comes_back(void **state)
+{
+    (void)state;
+    char key[STORE_KEY_MAX + 1];
+    memset(key, 'k', STORE_KEY_MAX);
+    key[STORE_KEY_MAX] = '\0';
+    store_put(&store, key, (const uint8_t *)"x", 1, false);
+    SERVE_UNTIL(&loop, answers_count == 1);
+    assert_string_equal(answers[0], key);
+    store_close(&store);
+    open_store(HKEY_CURRENT_USER, NULL);
+    read_again();
+    assert_int_equal(found_count, 1);
+    assert_string_equal(found_keys[0], key);
 }
 
 static void test_values_outlive_the_store(void **state)
@@ -233,6 +292,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_values_outlive_the_store, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_only_what_is_to_last_is_flushed, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_flush_that_fails_is_told, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_key_of_the_full_length_comes_back, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_what_is_not_ours_is_passed_over, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_only_those_named_may_use_the_key, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_without_a_key_each_write_fails, set_up, tear_down),
