@@ -154,12 +154,84 @@ static void is_adopted(void **state)
     service_end(&service);
 }
 
-/* A service that does not want it closes the pipe: then there is nothing to hold the snapshots for. */
+static const PB(RequesterHello) * await_hello(struct service *service)
+{
+    service_listen(service);
+    PB(Envelope) *envelope = service_receive(service);
+    assert_non_null(envelope);
+    assert_int_equal(envelope->body_case, PB_BODY(REQUESTER_HELLO));
+    return envelope->requester_hello;
+}
+
+/* Every service may crash, also one that has adopted it. */
+static void is_adopted_again_and_again(void **state)
+{
+    (void)state;
+    struct service service;
+    char set_id[37];
+    service_init(&service);
+    service_start_welcomed(&service);
+    call_first(&service, 7);
+    for (int i = 0; i < 3; i++) {
+        service_break(&service);
+        const PB(RequesterHello) *hello = await_hello(&service);
+        assert_int_equal(hello->session_phase, PB_VALUE(SESSION_PHASE, SESSION_PHASE_CREATED));
+        assert_int_equal(strlen(hello->set_id), 36);
+        if (i == 0) {
+            strcpy(set_id, hello->set_id);
+        }
+        assert_string_equal(hello->set_id, set_id);
+        service_welcome(&service);
+        service_good(&service, PB_METHOD(GATHER_WRITER_STATUS)); /* it works for the new one */
+    }
+    service_good(&service, PB_METHOD(BACKUP_COMPLETE));
+    service_good(&service, PB_METHOD(RELEASE_OBJECT));
+    assert_int_equal(service_exit_code(&service), REQUESTER_EXIT_DONE);
+    assert_int_equal(service_logged(&service, "DoSnapshotSet\thr=0x00000000"), 1);
+    assert_int_equal(service_logged(&service, "AbortBackup"), 0);
+    service_end(&service);
+}
+
+/* Each service says anew how long it is to be waited for. */
+static void the_last_service_says_how_long_it_holds(void **state)
+{
+    (void)state;
+    struct service service;
+    service_init(&service);
+    service.arguments.orphan_grace_ms = 60 * 60 * 1000;
+    service_start_welcomed(&service);
+    call_first(&service, 7);
+    service_break(&service);
+    await_hello(&service);
+    service.arguments.orphan_grace_ms = 100;
+    service_welcome(&service);
+    service_good(&service, PB_METHOD(GATHER_WRITER_STATUS));
+    assert_int_equal(service_exit_code(&service), REQUESTER_EXIT_ORPHAN_ENDED);
+    assert_int_equal(service_logged(&service, "object\treleased"), 1);
+    service_end(&service);
+}
+
+static void holds_nothing_where_there_is_no_grace(void **state)
+{
+    (void)state;
+    struct service service;
+    service_init(&service);
+    service.arguments.orphan_grace_ms = 0;
+    service_start_welcomed(&service);
+    call_first(&service, 7);
+    assert_int_equal(service_exit_code(&service), REQUESTER_EXIT_ORPHAN_ENDED);
+    assert_int_equal(service_logged(&service, "object\treleased"), 1);
+    service_end(&service);
+}
+
+/* A service that does not want it closes the pipe: then there is nothing to hold the snapshots for, and the
+ * grace is not waited for. */
 static void releases_when_it_is_refused(void **state)
 {
     (void)state;
     struct service service;
     service_init(&service);
+    service.arguments.orphan_grace_ms = 60 * 60 * 1000;
     service_start_welcomed(&service);
     call_first(&service, 7);
     service_break(&service);
@@ -396,6 +468,9 @@ int main(int count, char **arguments)
         cmocka_unit_test(no_second_abort_after_the_first),
         cmocka_unit_test(a_failed_abort_is_told),
         cmocka_unit_test(is_adopted),
+        cmocka_unit_test(is_adopted_again_and_again),
+        cmocka_unit_test(the_last_service_says_how_long_it_holds),
+        cmocka_unit_test(holds_nothing_where_there_is_no_grace),
         cmocka_unit_test(releases_when_it_is_refused),
         cmocka_unit_test(completes_before_it_dials_in_again),
         cmocka_unit_test(the_watchdog_ends_a_duty_that_hangs),
