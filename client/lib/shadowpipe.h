@@ -370,7 +370,7 @@ struct sp_mapping {
 };
 
 struct sp_uncovered {
-    const char *path;
+    const char *path; /* or "WRITER: COMPONENT", of a writer that was left out after it had failed */
     const char *reason;
 };
 

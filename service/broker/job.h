@@ -42,8 +42,8 @@ struct job {
     size_t uncovered_count;
     char **excluded; /* ids of writers that their names were found to mean */
     size_t excluded_count;
-    char **disabled; /* instances of tolerated writers that failed in an attempt before */
-    size_t disabled_count;
+    PB(WriterStatus) * *left_out; /* tolerated writers that failed in an attempt before */
+    size_t left_out_count;
     char **warnings;
     size_t warnings_count;
     struct set *set;

@@ -128,7 +128,7 @@ static PB(Consistency) judge_consistency(const struct job *job)
     const struct set *set = job->set;
     if (!set->has_writers)
         return PB_VALUE(CONSISTENCY, CONSISTENCY_CRASH);
-    if (job->wish->n_writers_excluded > 0 || job->disabled_count > 0)
+    if (job->wish->n_writers_excluded > 0 || job->left_out_count > 0)
         return PB_VALUE(CONSISTENCY, CONSISTENCY_APPLICATION_PARTIAL);
     for (size_t i = 0; i < set->statuses.count; i++) {
         if (set->statuses.items[i]->failed && set_writer_takes_part(set, set->statuses.items[i]))

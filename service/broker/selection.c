@@ -84,6 +84,15 @@ static bool is_named_writer(const struct job *job, const PB(WriterStatus) * writ
     return false;
 }
 
+const PB(WriterStatus) * selection_left_out(const struct job *job, const char *name)
+{
+    for (size_t i = 0; i < job->left_out_count; i++) {
+        if (writer_is_named(job->left_out[i], name))
+            return job->left_out[i];
+    }
+    return NULL;
+}
+
 static const char *absent_writer(const struct set *set, const struct job *job)
 {
     for (size_t i = 0; i < job->wish->n_components; i++) {
@@ -91,7 +100,7 @@ static const char *absent_writer(const struct set *set, const struct job *job)
         bool is_there = false;
         for (size_t j = 0; j < set->writers.count && !is_there; j++)
             is_there = writer_is_named(set->writers.items[j], name);
-        if (!is_there)
+        if (!is_there && selection_left_out(job, name) == NULL)
             return name;
     }
     return NULL;
@@ -183,12 +192,29 @@ static PB(Status) * bad_match(struct broker *broker, const PB(ComponentSelection
                   "Name the writer by its instance id, and give the component's type.");
 }
 
-static PB(Status) * take_named(struct set *set, const struct job *job)
+/* What a writer that was left out had. False: no memory. */
+static bool add_left_out(struct job *job, const PB(ComponentSelection) * wish,
+                         const PB(WriterStatus) * writer)
+{
+    struct arena *arena = &job->request.broker->arena;
+    const char *title = component_title(arena, wish->logical_path, wish->name);
+    const char *path = title != NULL ? text_format(arena, "%s: %s", writer->name, title) : NULL;
+    const char *reason = text_format(arena, "the writer failed and was left out (%s)", writer->hresult_name);
+    return path != NULL && reason != NULL && job_adds_uncovered(job, path, reason);
+}
+
+static PB(Status) * take_named(struct set *set, struct job *job)
 {
     struct broker *broker = set->broker;
     for (size_t i = 0; i < job->wish->n_components; i++) {
         const PB(ComponentSelection) *wish = job->wish->components[i];
         struct match match = find_named(set, wish);
+        const PB(WriterStatus) *left_out = selection_left_out(job, wish->writer);
+        if (match.count == 0 && left_out != NULL) {
+            if (!add_left_out(job, wish, left_out))
+                return error_no_memory();
+            continue;
+        }
         if (match.count != 1 || match.part == NULL)
             return bad_match(broker, wish, match.count);
         if (match.part->wish != NULL)
@@ -246,6 +272,17 @@ static bool list_files(struct set *set)
     return true;
 }
 
+/* Other instances of the writers that were left out are there, and do not have it. */
+static PB(Status) * nothing_left(const struct job *job)
+{
+    struct broker *broker = job->request.broker;
+    PB(Status) *status = status_make(&broker->arena, PB_CODE(FAILED_PRECONDITION), "WRITER_FAILED",
+                                     "the writers of all selected components failed and were left out");
+    error_retry(status, PB_VALUE(RETRY, RETRY_AFTER_CHANGE), 0);
+    return refuse(broker, status,
+                  job->left_out_count > 0 ? job->left_out[0]->advice : "Select other components.");
+}
+
 PB(Status) * selection_resolve(struct set *set, struct job *job)
 {
     struct selection *selection = set->selection;
@@ -265,6 +302,8 @@ PB(Status) * selection_resolve(struct set *set, struct job *job)
         !part_list_make(&set->arena, &selection->optioned, most))
         return error_no_memory();
     list_parts(selection);
+    if (selection->explicit.count == 0)
+        return nothing_left(job);
     if (!list_files(set))
         return error_no_memory();
     return selection_check_volumes(set, job);

@@ -93,6 +93,8 @@ struct selection {
 /* NULL, or why components cannot be asked for so. */
 PB(Status) * selection_check(struct broker *broker, const PB(CreateSnapshot) * wish);
 
+/* One of this name that failed in an attempt before; NULL. */
+const PB(WriterStatus) * selection_left_out(const struct job *job, const char *name);
 /* The writers are known: which of them are to be asked for their components. NULL, or why it cannot be. */
 PB(Status) * selection_begin(struct set *set, const struct job *job);
 /* A part of what a writer declares, with files or without. What is more to be read joins the list. False: no

@@ -195,8 +195,13 @@ static PB(Status) * follow(struct set *set, struct job *job, struct chosen_part 
             job_warn(job,
                      "component \"%s\" depends on \"%s\" of another machine, which has to be backed up there",
                      part->declared->name, dependency->name);
-        else if (!join_dependency(set, dependency))
+        else if (join_dependency(set, dependency))
+            continue;
+        else if (selection_left_out(job, dependency->writer_id) == NULL)
             return missing_dependency(set, part, dependency);
+        else
+            job_warn(job, "component \"%s\" depends on \"%s\", whose writer failed and is left out",
+                     part->declared->name, dependency->name);
     }
     return NULL;
 }

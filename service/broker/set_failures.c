@@ -21,7 +21,7 @@
 enum {
     ATTEMPTS_MAX = 2,       /* of one set, for VSS_E_UNEXPECTED */
     RESERVE_MS = 60 * 1000, /* what an attempt has to have left when its wait is over */
-    DISABLED_MAX = 256
+    LEFT_OUT_MAX = 256
 };
 
 static const uint32_t unexpected = 0x80042302u;     /* VSS_E_UNEXPECTED */
@@ -146,24 +146,37 @@ static bool is_to_be_left_out(const struct job *job, const PB(WriterStatus) * wr
            !writer_is_in(writer, wish->writers_required, wish->n_writers_required);
 }
 
-/* Their instances, for this job. False: none. */
-static bool disable_failed(const struct set *set, struct job *job)
+/* Something that was selected is of a writer that has not failed, or nothing was selected. */
+static bool leaves_components(const struct set *set, const struct job *job)
 {
-    size_t before = job->disabled_count;
-    if (job->disabled == NULL)
-        job->disabled = arena_alloc(&job->arena, DISABLED_MAX * sizeof *job->disabled);
-    for (size_t i = 0; i < set->statuses.count && job->disabled != NULL; i++) {
+    for (size_t i = 0; i < job->wish->n_components; i++) {
+        for (size_t j = 0; j < set->statuses.count; j++) {
+            const PB(WriterStatus) *writer = set->statuses.items[j];
+            if (writer_is_named(writer, job->wish->components[i]->writer) && !is_to_be_left_out(job, writer))
+                return true;
+        }
+    }
+    return job->wish->n_components == 0;
+}
+
+/* For this job. False: none. */
+static bool leave_out_failed(const struct set *set, struct job *job)
+{
+    size_t before = job->left_out_count;
+    if (job->left_out == NULL)
+        job->left_out = arena_alloc(&job->arena, LEFT_OUT_MAX * sizeof(*job->left_out));
+    for (size_t i = 0; i < set->statuses.count && job->left_out != NULL; i++) {
         const PB(WriterStatus) *writer = set->statuses.items[i];
-        if (!is_to_be_left_out(job, writer) || job->disabled_count == DISABLED_MAX)
+        if (!is_to_be_left_out(job, writer) || job->left_out_count == LEFT_OUT_MAX)
             continue;
-        char *id = arena_strdup(&job->arena, writer->instance_id);
-        if (id == NULL)
+        PB(WriterStatus) *copy = MESSAGE_COPY(&job->arena, writer);
+        if (copy == NULL)
             break;
-        job->disabled[job->disabled_count++] = id;
+        job->left_out[job->left_out_count++] = copy;
         job_warn(job, "writer %s failed in attempt %u and is left out (%s)", writer->name,
                  (unsigned)set->attempt, writer->hresult_name);
     }
-    return job->disabled_count > before;
+    return job->left_out_count > before;
 }
 
 /* The first member speaks for all: those who share a set want the same of its writers. */
@@ -172,14 +185,15 @@ static struct job *who_asks(const struct set *set)
     if (list_is_empty(&set->members))
         return NULL;
     struct job *job = LIST_FIRST(&set->members, struct job, link);
-    return job->wish->retry_without_failed && job->disabled_count == 0 ? job : NULL;
+    return job->wish->retry_without_failed && job->left_out_count == 0 ? job : NULL;
 }
 
 bool set_retry_without_failed(struct set *set)
 {
     struct job *job = who_asks(set);
     uint64_t resume_ms = next_freeze_ms(set);
-    if (job == NULL || !may_restart(set) || !has_time(set, resume_ms) || !disable_failed(set, job))
+    if (job == NULL || !may_restart(set) || !has_time(set, resume_ms) || !leaves_components(set, job) ||
+        !leave_out_failed(set, job))
         return false;
     if (set->blamed != NULL)
         job->retried = MESSAGE_COPY(&job->arena, set->blamed);

@@ -43,12 +43,12 @@ static char *bare_id(struct arena *arena, const char *id)
 static bool add_ids(struct set *set, const struct job *job)
 {
     const PB(CreateSnapshot) *wish = job->wish;
-    size_t most = wish->n_writers_excluded + job->excluded_count + job->disabled_count;
+    size_t most = wish->n_writers_excluded + job->excluded_count + job->left_out_count;
     set->excluded = arena_alloc(&set->arena, (most + 1) * sizeof *set->excluded);
     set->providers = arena_alloc(&set->arena, (wish->n_providers + 1) * sizeof *set->providers);
     if (set->excluded == NULL || set->providers == NULL)
         return false;
-    for (size_t i = 0; i < most - job->disabled_count; i++) {
+    for (size_t i = 0; i < most - job->left_out_count; i++) {
         const char *name = i < wish->n_writers_excluded ? wish->writers_excluded[i]
                                                         : job->excluded[i - wish->n_writers_excluded];
         const char *id = text_is_guid(name) ? name : writer_known_class(name);
@@ -58,8 +58,8 @@ static bool add_ids(struct set *set, const struct job *job)
         if (set->excluded[set->excluded_count++] == NULL)
             return false;
     }
-    for (size_t i = 0; i < job->disabled_count; i++) {
-        set->excluded[set->excluded_count] = arena_strdup(&set->arena, job->disabled[i]);
+    for (size_t i = 0; i < job->left_out_count; i++) {
+        set->excluded[set->excluded_count] = arena_strdup(&set->arena, job->left_out[i]->instance_id);
         if (set->excluded[set->excluded_count++] == NULL)
             return false;
     }

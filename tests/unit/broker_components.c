@@ -597,6 +597,103 @@ static void test_uninvolved_writer(void **state)
     world_end(world);
 }
 
+/* ---- without the writers that failed ---- */
+
+static char *const acme_writer[] = {(char *)(uintptr_t) "Acme Writer"};
+
+static const struct declared notes[] = {{"", "notes", true, "C:\\notes"}};
+
+static void tolerate_acme(struct wish *wish)
+{
+    wish->message.writers_tolerated = (char **)(uintptr_t)acme_writer;
+    wish->message.n_writers_tolerated = 1;
+    wish->message.retry_without_failed = true;
+}
+
+/* What was selected of it is not covered, and told so. */
+static void test_left_out(void **state)
+{
+    (void)state;
+    struct world *world = world_new();
+    static struct writer sql, other;
+    struct wish wish;
+    declare(world, SQL, &sql, databases, 1);
+    declare(world, ACME, &other, notes, 1);
+    /* The database depends on the notes. */
+    PB(Dependency) dependency = SHADOWPIPE__V1__DEPENDENCY__INIT;
+    PB(Dependency) * dependencies[] = {&dependency};
+    dependency.writer_id = text(writer_classes[ACME]);
+    dependency.name = text("notes");
+    sql.components[0].dependencies = dependencies;
+    sql.components[0].n_dependencies = 1;
+    wish_one(&wish, "SqlServerWriter", "SERVER", "one");
+    wish_add(&wish, writer_classes[ACME], "", "notes");
+    tolerate_acme(&wish);
+    world_writer_fails(world, ACME, PB_METHOD(PREPARE_FOR_BACKUP), 7, 0x800423F4u);
+    struct peer *client = client_connect(world, NULL, USER_RIGHTS);
+    const PB(SnapshotReply) *snapshot = client_snapshot_reply(client, create(world, client, &wish));
+    assert_int_equal(snapshot->attempts, 2);
+    assert_int_equal(snapshot->consistency, PB_VALUE(CONSISTENCY, CONSISTENCY_APPLICATION_PARTIAL));
+    assert_string_equal(added(world), "SERVER\\one");
+    assert_int_equal(snapshot->components, 1);
+    const PB(Uncovered) *last = snapshot->uncovered[snapshot->n_uncovered - 1]; /* behind what is mounted */
+    assert_string_equal(last->path, "Acme Writer: notes");
+    assert_non_null(strstr(last->reason, "VSS_E_WRITERERROR_NONRETRYABLE"));
+    bool warns_of_dependency = false;
+    for (size_t i = 0; i < snapshot->n_warnings; i++)
+        warns_of_dependency |= strstr(snapshot->warnings[i], "depends on \"notes\", whose writer") != NULL;
+    assert_true(warns_of_dependency);
+    world_end(world);
+}
+
+/* Without it there would be nothing to back up: its failure is what counts. */
+static void test_nothing_left(void **state)
+{
+    (void)state;
+    struct world *world = world_new();
+    static struct writer other;
+    struct wish wish;
+    declare(world, ACME, &other, notes, 1);
+    wish_one(&wish, "Acme Writer", "", "notes");
+    tolerate_acme(&wish);
+    world_rule(world, PB_METHOD(DO_SNAPSHOT_SET), 1, ACT_FAIL_ASYNC, 0x800423F4u);
+    world_writer_fails(world, ACME, PB_METHOD(DO_SNAPSHOT_SET), 9, 0x800423F4u);
+    struct peer *client = client_connect(world, NULL, USER_RIGHTS);
+    const PB(Status) *status = client_status(client, create(world, client, &wish));
+    assert_int_equal(status->hresult, 0x800423F4u);
+    assert_int_equal(status->attempts, 1);
+    assert_string_equal(status->writers[0]->name, "Acme Writer");
+    /* It is tolerated, so that the rest of the volumes is had. */
+    world_clear_rules(world);
+    world_writer_fails(world, ACME, PB_METHOD(PREPARE_FOR_BACKUP), 7, 0x800423F4u);
+    const PB(SnapshotReply) *snapshot = client_snapshot_reply(client, create(world, client, &wish));
+    assert_int_equal(snapshot->attempts, 1);
+    assert_non_null(strstr(snapshot->warnings[0], "tolerated writer Acme Writer"));
+    world_end(world);
+}
+
+/* Another instance of its class is well, but does not have what was selected. */
+static void test_other_instance_left(void **state)
+{
+    (void)state;
+    struct world *world = world_new();
+    world->all_one_name = true;
+    static struct writer sql, other;
+    struct wish wish;
+    declare(world, SQL, &sql, databases, 1);
+    declare(world, ACME, &other, notes, 1);
+    wish_one(&wish, "Acme Writer", "", "notes");
+    tolerate_acme(&wish);
+    wish.message.writers_tolerated = (char *[]){text(writer_instances[ACME])};
+    world_writer_fails(world, ACME, PB_METHOD(PREPARE_FOR_BACKUP), 7, 0x800423F4u);
+    struct peer *client = client_connect(world, NULL, USER_RIGHTS);
+    const PB(Status) *status = client_status(client, create(world, client, &wish));
+    assert_string_equal(status->reason, "WRITER_FAILED");
+    assert_int_equal(status->attempts, 2);
+    assert_int_equal(world_calls(world, PB_METHOD(DO_SNAPSHOT_SET)), 0);
+    world_end(world);
+}
+
 /* ---- the end ---- */
 
 struct ending {
@@ -951,6 +1048,9 @@ int main(void)
         cmocka_unit_test(test_no_documents),
         cmocka_unit_test(test_partial_failure),
         cmocka_unit_test(test_uninvolved_writer),
+        cmocka_unit_test(test_left_out),
+        cmocka_unit_test(test_nothing_left),
+        cmocka_unit_test(test_other_instance_left),
         cmocka_unit_test(test_outcomes),
         cmocka_unit_test(test_truncating_backups),
         cmocka_unit_test(test_copy_that_failed),
