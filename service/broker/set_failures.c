@@ -235,7 +235,6 @@ static bool may_blame(const struct set *set, PB(Call__MethodCase) method, const 
 static bool name_writers(const struct set *set, PB(Status) * status)
 {
     struct arena *arena = &set->broker->arena;
-    const PB(WriterStatus) *first = NULL;
     status->writers = arena_alloc(arena, (set->statuses.count + 1) * sizeof(*status->writers));
     if (status->writers == NULL)
         return false;
@@ -244,15 +243,12 @@ static bool name_writers(const struct set *set, PB(Status) * status)
         if (!writer->failed || !set_writer_takes_part(set, writer))
             continue;
         status->writers[status->n_writers++] = writer;
-        first = first != NULL ? first : writer;
     }
-    if (first == NULL)
+    if (status->n_writers == 0)
         return true;
-    uint32_t state = first->state > 0 ? (uint32_t)first->state - 1 : 0;
-    status->message = text_format(arena, "%s; writer %s is in state %s (%s)%s", status->message, first->name,
-                                  writer_state_name(state),
-                                  first->hresult_name[0] != '\0' ? first->hresult_name : "no code",
-                                  status->n_writers > 1 ? ", and others failed too" : "");
+    const PB(WriterStatus) *first = status->writers[0];
+    const char *text = writers_describe(arena, status->writers, status->n_writers);
+    status->message = text != NULL ? text_format(arena, "%s; %s", status->message, text) : NULL;
     status->advice = first->advice;
     const struct vss_code *code = vss_code_find(first->hresult);
     if (code != NULL && code->hresult != 0)
@@ -265,10 +261,11 @@ bool set_blame_writers(void *subject)
 {
     struct set *set = subject;
     PB(Status) *status = MESSAGE_COPY(&set->broker->arena, set->blamed);
+    PB(Status) *named = NULL;
     if (status != NULL && name_writers(set, status))
-        status = MESSAGE_COPY(&set->arena, status);
-    if (status != NULL)
-        set->blamed = status; /* else what is known already has to do */
+        named = MESSAGE_COPY(&set->arena, status);
+    if (named != NULL)
+        set->blamed = named; /* else what is known already has to do */
     if (!set_retry_without_failed(set))
         set_call_failed(set, set->blamed_method, 0, set->blamed);
     return false;

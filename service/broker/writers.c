@@ -92,18 +92,26 @@ PB(WriterStatus) * writer_status_make(struct arena *arena, const PB(GetWriterSta
     return writer->hresult_name != NULL && writer->advice != NULL ? writer : NULL;
 }
 
+char *writers_describe(struct arena *arena, PB(WriterStatus) *const *failed, size_t count)
+{
+    const PB(WriterStatus) *first = failed[0];
+    uint32_t state = first->state > 0 ? (uint32_t)first->state - 1 : 0;
+    return text_format(arena, "writer %s is in state %s (%s)%s", first->name, writer_state_name(state),
+                       first->hresult_name[0] != '\0' ? first->hresult_name : "no code",
+                       count > 1 ? ", and others failed too" : "");
+}
+
 PB(Status) * writers_failure(struct broker *broker, PB(WriterStatus) *const *failed, size_t count,
                              const char *method, PB(Phase) phase)
 {
     struct arena *arena = &broker->arena;
     const PB(WriterStatus) *first = failed[0];
-    uint32_t state = first->state > 0 ? (uint32_t)first->state - 1 : 0;
     const struct vss_code *code = vss_code_find(first->hresult);
     bool has_code = code != NULL && code->hresult != 0;
-    PB(Status) *status = status_make(arena, has_code ? code->code : PB_CODE(ABORTED), "WRITER_FAILED",
-                                     "writer %s is in state %s (%s)%s", first->name, writer_state_name(state),
-                                     first->hresult_name[0] != '\0' ? first->hresult_name : "no code",
-                                     count > 1 ? ", and others failed too" : "");
+    const char *text = writers_describe(arena, failed, count);
+    PB(Status) *status = text != NULL ? status_make(arena, has_code ? code->code : PB_CODE(ABORTED),
+                                                    "WRITER_FAILED", "%s", text)
+                                      : NULL;
     if (status == NULL)
         return NULL;
     if (status->code == PB_CODE(UNSPECIFIED))

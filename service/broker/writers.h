@@ -17,6 +17,8 @@ bool text_is_guid(const char *text);
 
 /* A copy in the arena of what GetWriterStatusEx said, with failed, host_service and advice filled. */
 PB(WriterStatus) * writer_status_make(struct arena *arena, const PB(GetWriterStatusResult) * result);
+/* "writer NAME is in state FAILED_AT_FREEZE (VSS_E_…), and others failed too". NULL without memory. */
+char *writers_describe(struct arena *arena, PB(WriterStatus) *const *failed, size_t count);
 /* The Status of a job that these failed writers end, `method` having been called last. */
 PB(Status) * writers_failure(struct broker *broker, PB(WriterStatus) *const *failed, size_t count,
                              const char *method, PB(Phase) phase);

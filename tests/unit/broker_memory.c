@@ -146,6 +146,43 @@ static void test_next_list_without_memory(void **state)
     world_end(world);
 }
 
+/* The writers are asked who made DoSnapshotSet fail, and the set begins again without it. */
+static bool live_through_blame(size_t at)
+{
+    struct world *world = world_new();
+    struct peer *client = client_connect(world, NULL, USER_RIGHTS);
+    world_rule(world, PB_METHOD(DO_SNAPSHOT_SET), 1, ACT_FAIL_ASYNC, S_ASYNC_CANCELLED);
+    world_writer_fails(world, 2, PB_METHOD(DO_SNAPSHOT_SET), 9, 0x80042319u);
+    PB(CreateSnapshot) wish = SHADOWPIPE__V1__CREATE_SNAPSHOT__INIT;
+    char *volumes[] = {(char *)(uintptr_t) "C:"};
+    char *tolerated[] = {(char *)(uintptr_t) "Acme Writer"};
+    wish.volumes = volumes;
+    wish.n_volumes = 1;
+    wish.writers_tolerated = tolerated;
+    wish.n_writers_tolerated = at % 2;
+    wish.retry_without_failed = true;
+    allocations = 0;
+    first_failure = at / 2;
+    failures = 4;
+    uint32_t id = client_create(world, client, &wish);
+    world_run(world);
+    bool is_through = allocations < first_failure;
+    first_failure = 0;
+    world_advance(world, 3600 * 1000);
+    assert_true(is_answered(client, id));
+    world_end(world);
+    return is_through;
+}
+
+static void test_blames_without_memory(void **state)
+{
+    (void)state;
+    size_t at = 2;
+    while (!live_through_blame(at))
+        at++;
+    assert_true(at > 100);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -154,6 +191,7 @@ int main(void)
         cmocka_unit_test(test_all_allocations_fail_for_a_while),
         cmocka_unit_test(test_expires_without_memory),
         cmocka_unit_test(test_next_list_without_memory),
+        cmocka_unit_test(test_blames_without_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
