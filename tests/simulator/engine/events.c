@@ -110,8 +110,10 @@ static HRESULT deliver(struct session *session, enum writer_event event, unsigne
     struct writer_fate *fate = &session->fates[i];
     BOOL late = event == WRITER_THAW && froze_too_long(writer, fate);
     HRESULT hr = writer_handles(session, event, writer);
-    if (hr == VSS_S_ASYNC_CANCELLED)
+    if (hr == VSS_S_ASYNC_CANCELLED) {
+        fate->failure = VSS_E_WRITER_NOT_RESPONDING; /* it had not answered by then */
         return hr;
+    }
     if (late)
         fail(fate, VSS_WS_FAILED_AT_FREEZE, VSS_E_WRITERERROR_TIMEOUT);
     else if (FAILED(hr))

@@ -126,6 +126,7 @@ static void a_hanging_writer_times_out(void **state)
 static void a_hanging_writer_lets_go_when_cancelled(void **state)
 {
     IVssAsync *async;
+    HRESULT failure;
     (void)state;
     scenario("[writer:System Writer]\nhang_at=freeze\n");
     struct backup b = backup_at(STAGE_PREPARED);
@@ -134,6 +135,10 @@ static void a_hanging_writer_lets_go_when_cancelled(void **state)
     assert_hr(S_OK, IVssAsync_Cancel(async));
     assert_hr(VSS_S_ASYNC_CANCELLED, wait_async(async));
     assert_true(logged("\tAbort\tRegistry Writer"));
+    (void)state_of(&b, L"System Writer", &failure);
+    assert_hr(VSS_E_WRITER_NOT_RESPONDING, failure);
+    (void)state_of(&b, L"Registry Writer", &failure);
+    assert_hr(S_OK, failure);
     backup_release(&b);
 }
 
