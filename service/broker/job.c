@@ -146,11 +146,8 @@ static PB(Status) * queue_timeout(struct job *job)
     }
     PB(Status) *status = NULL;
     if (is_full(broker) && job->state == JOB_QUEUED) {
-        status = status_make(&broker->arena, PB_CODE(RESOURCE_EXHAUSTED), "LIMIT",
-                             "all %u snapshot sets that the service may have are in use",
-                             (unsigned)broker->config.max_sets);
-        error_limit(status, "max_sets", QUEUE_RETRY_MS);
-        error_advise(status, "Finish backups that are done, or raise MaxSets.");
+        status = error_over_limit(broker, "max_sets", broker->config.max_sets, "snapshot sets at once",
+                                  "Finish backups that are done, or raise MaxSets.");
     } else {
         status = status_make(&broker->arena, PB_CODE(UNAVAILABLE), "QUEUE_TIMEOUT",
                              "no turn came within %llu s: %s",

@@ -7,15 +7,12 @@ from harness.wine import wait_until
 WRITER = "WMI Writer"
 
 
-@pytest.mark.parametrize("phase,method,value", [("prepare", "PrepareForBackup", "PrepareMs"),
-                                                ("freeze", "DoSnapshotSet", "CreateMs")])
-def test_writer_that_hangs_is_named_with_its_service(registry, new_service, new_bridge, volumes, machine, pb, phase,
-                                                     method, value):
-    registry(**{value: 1000})
-    service = new_service().start()
-    client = services.new_client(new_bridge(), service)
-    machine.scenario({f"writer:{WRITER}": {"hang_at": phase}})
-    status = client.start_snapshot("S:").status()
+@pytest.mark.parametrize("at,method,phase", [("prepare", "PrepareForBackup", "PREPARING"),
+                                             ("freeze", "DoSnapshotSet", "CREATING")])
+def test_writer_that_hangs_is_named_with_its_service(client, volumes, machine, pb, at, method, phase):
+    machine.scenario({f"writer:{WRITER}": {"hang_at": at}})
+    limit = pb.PhaseTimeout(phase=f"PHASE_{phase}", timeout_ms=1500)
+    status = client.start_snapshot("S:", phase_timeouts=[limit]).status()
     assert (status.code, status.reason) == (pb.CODE_DEADLINE_EXCEEDED, "PHASE_TIMEOUT"), status
     assert status.method == method
     assert [w.name for w in status.writers] == [WRITER] and WRITER in status.message
@@ -27,7 +24,7 @@ def test_writer_that_hangs_is_named_with_its_service(registry, new_service, new_
 
 
 def test_call_that_cannot_be_cancelled_costs_the_process(registry, new_service, new_bridge, volumes, machine, pb):
-    registry(CallMs=1000)
+    registry(CallMs=5000)
     service = new_service().start()
     client = services.new_client(new_bridge(), service)
     machine.scenario({"method:AddToSnapshotSet": {"delay": 60000}})
