@@ -4,6 +4,9 @@ Wine's Windows Installer and service manager carry it out. The service is the in
 and at its real pipe; the simulator comes in through the service's configuration.
 """
 import json
+import shutil
+import subprocess
+import uuid
 
 import pytest
 
@@ -46,10 +49,15 @@ def status(prefix, program=INSTALLED_CLIENT):
 
 
 @pytest.fixture
-def package():
+def package_file():
     found = sorted(PACKAGE_FOLDER.glob("shadowpipe-*-x64.msi"), key=lambda p: p.stat().st_mtime)
     assert found, f"there is no package in {PACKAGE_FOLDER}: run ./dev package"
-    return windows_path(found[-1])
+    return found[-1]
+
+
+@pytest.fixture
+def package(package_file):
+    return windows_path(package_file)
 
 
 @pytest.fixture
@@ -115,6 +123,79 @@ def test_stop_is_noticed_by_clients_and_start_serves_again(prefix, installed):
     assert prefix.run(["sc", "start", "Shadowpipe"]).returncode == 0
     wait_until(lambda: service_state(prefix) == "RUNNING", "the service starts")
     assert status(prefix).returncode == 0
+
+
+def read_table(package, name):
+    """As a text with three lines of heading."""
+    return subprocess.run(["msiinfo", "export", package, name], capture_output=True, check=True).stdout.decode()
+
+
+def rows(package, name):
+    return [line.split("\t") for line in read_table(package, name).splitlines()[3:]]
+
+
+def guid():
+    return f"{{{uuid.uuid4()}}}".upper()
+
+
+
+@pytest.fixture
+def next_package(package_file, folder):
+    """The same product in its next version."""
+    made = folder / "next.msi"
+    shutil.copy(package_file, made)
+    subprocess.run(["msibuild", made, "-s", "Shadowpipe", "", "x64;1033", guid()], check=True)
+    properties = dict(rows(package_file, "Property"))
+    changed = {properties["ProductCode"]: guid(), properties["ProductVersion"]: "99.0.0"}
+    for name in ("Property", "Upgrade"):
+        text = read_table(package_file, name)
+        for old, new in changed.items():
+            text = text.replace(f"\t{old}", f"\t{new}")
+        (folder / f"{name}.idt").write_bytes(text.encode())
+        subprocess.run(["msibuild", made, "-i", folder / f"{name}.idt"], check=True)
+    return windows_path(made)
+
+
+def test_an_upgrade_hands_over(prefix, installed, next_package, volumes):
+    """Windows removes the old version with UPGRADINGPRODUCTCODE, before it installs the new one; Wine's own
+    RemoveExistingProducts leaves that property out, so the two steps are made here."""
+    def client_json(*arguments):
+        done = prefix.run([INSTALLED_CLIENT, *arguments, "--json"])
+        return json.loads(done.stdout) if done.returncode == 0 else None
+
+    wait_until(lambda: service_state(prefix) == "RUNNING", "the installer starts the service")
+    made = client_json("snapshot", "-v", "S:", "--detach")
+    lease = ("--lease", made["leaseId"], "--token", made["token"])
+    assert msiexec(prefix, "/x", installed, f"UPGRADINGPRODUCTCODE={guid()}") == 0
+    assert service_state(prefix) is None
+    held = prefix.processes("shadowpiped.exe", "--requester")
+    assert len(held) == 1, "it reads on"
+    left = [p.name for p in (prefix.path / PROGRAM_FOLDER).rglob("*") if p.is_file()]
+    assert left == ["shadowpiped.exe.old-1"], "which no installer knows of"
+
+    assert msiexec(prefix, "/i", next_package) == 0
+    try:
+        wait_until(lambda: service_state(prefix) == "RUNNING", "the installer starts the service")
+        wait_until(lambda: client_json("renew", *lease), "the requester has come")
+        assert held[0] in prefix.processes("shadowpiped.exe", "--requester")
+        assert client_json("finish", *lease)["completion"] == "COMPLETION_COMPLETED"
+        wait_until(lambda: held[0] not in prefix.processes("shadowpiped.exe"), "the requester ends")
+    finally:
+        assert msiexec(prefix, "/x", next_package) == 0
+    assert not (prefix.path / PROGRAM_FOLDER).exists()
+
+
+def test_the_old_version_is_removed_first(package_file):
+    """By its own package, which is why the hand-over stands there: before that one stops the service and removes its
+    files, as the system and not as the person who started the installer, and without being able to fail it."""
+    sequence = {action: (condition, int(number))
+                for action, condition, number in rows(package_file, "InstallExecuteSequence")}
+    assert sequence["InstallValidate"][1] < sequence["RemoveExistingProducts"][1] < sequence["InstallInitialize"][1]
+    assert sequence["InstallInitialize"][1] < sequence["HandOver"][1] < sequence["StopServices"][1]
+    assert sequence["HandOver"][0] == "UPGRADINGPRODUCTCODE"
+    in_file, goes_on, deferred, as_system = 18, 64, 1024, 2048
+    kind = in_file + goes_on + deferred + as_system
+    assert [r[:4] for r in rows(package_file, "CustomAction")] == [["HandOver", str(kind), "shadowpiped.exe", "hand-over"]]
 
 
 def test_removal_of_the_running_service_leaves_nothing(prefix, installed):
