@@ -1,4 +1,6 @@
 """The service role, under Wine's Service Control Manager."""
+import json
+import shutil
 import subprocess
 
 import pytest
@@ -70,6 +72,50 @@ def test_stop_with_a_snapshot_held(prefix, machine, volumes):
     assert not machine.copies()
     holder.communicate(timeout=wine.LIMIT)
     assert holder.returncode != 0, "it says that the snapshot is gone"
+
+
+@pytest.fixture
+def own_program(folder):
+    """A copy of the program, which a hand-over may rename; the one of the build is everybody's."""
+    made = folder / "program" / "shadowpiped.exe"
+    made.parent.mkdir()
+    shutil.copy(wine.SERVICE_EXE, made)
+    return made
+
+
+def test_hand_over_to_the_next_process(prefix, machine, volumes, own_program):
+    def files():
+        return sorted(p.name for p in own_program.parent.iterdir())
+
+    def client_json(*arguments):
+        done = client(prefix, *arguments, "--json")
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    program = windows_path(own_program)
+    assert prefix.run([program, "install"]).returncode == 0
+    none = prefix.run([program, "hand-over"])
+    assert none.returncode == 1 and "not running" in none.stderr
+    prefix.run([program, "start"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    wait_until(lambda: state(prefix) == "RUNNING", lambda: f"it runs; state {state(prefix)}")
+    made = client_json("snapshot", "-v", "S:", "--detach")
+    lease = ("--lease", made["leaseId"], "--token", made["token"])
+
+    done = prefix.run([program, "hand-over"])
+    assert done.returncode == 0, done.stderr
+    assert state(prefix) == "STOPPED"
+    held = prefix.processes("shadowpiped.exe", "--requester")
+    assert len(held) == 1 and machine.copies()
+    assert files() == ["shadowpiped.exe", "shadowpiped.exe.old-1"], "its file is free for an installer"
+
+    prefix.run([program, "start"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    wait_until(lambda: client_json("leases").get("leases"), "the lease is there again")
+    wait_until(lambda: client(prefix, "renew", *lease).returncode == 0, "its requester has come")
+    assert held[0] in prefix.processes("shadowpiped.exe", "--requester")
+    assert client_json("finish", *lease)["completion"] == "COMPLETION_COMPLETED"
+    wait_until(lambda: not machine.copies(), "the copy is gone")
+    assert prefix.run([program, "stop"]).returncode == 0
+    assert files() == ["shadowpiped.exe"], "nobody runs the other one any more"
 
 
 def test_install_twice_and_uninstall_twice(prefix, machine):

@@ -47,6 +47,11 @@ class Service:
         self.begin_stop()
         return self.wait(limit)
 
+    def hand_over(self, limit=LIMIT):
+        """Ctrl-Break: it ends and leaves what clients read to the next one."""
+        self.prefix.helper("break", self.pipe)
+        return self.wait(limit)
+
     def kill(self):
         wine.kill(self.process.pid)
         self.process.wait()

@@ -7,6 +7,7 @@
  *   restore DIR        copies what the restore manifest lists, from DIR\S\path to its targets
  *   wait FILE          prints "ready" and ends with 0 as soon as FILE exists
  *   kill PID           ends a process without a chance to clean up
+ *   break PIPE         Ctrl-Break for the console service that has PIPE on its command line
  * Text goes out as UTF-8. Exit code 90 = Windows refused; the error is on stderr. */
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,6 +15,9 @@
 #include <wchar.h>
 #include <windows.h>
 #include <winioctl.h>
+#include <winternl.h>
+
+#include <tlhelp32.h>
 
 /* The mount manager's own code under Wine; Windows does not have it. */
 #define DEFINE_UNIX_DRIVE CTL_CODE('m', 32, METHOD_BUFFERED, FILE_READ_ACCESS | FILE_WRITE_ACCESS)
@@ -202,6 +206,61 @@ static int end_process(DWORD id)
     return 0;
 }
 
+/* Its command line, from the process's own memory. */
+static BOOL read_command_line(HANDLE process, wchar_t *line, size_t chars)
+{
+    PROCESS_BASIC_INFORMATION information;
+    PEB peb;
+    RTL_USER_PROCESS_PARAMETERS parameters;
+    if (NtQueryInformationProcess(process, ProcessBasicInformation, &information, sizeof information, NULL) !=
+            0 ||
+        !ReadProcessMemory(process, information.PebBaseAddress, &peb, sizeof peb, NULL) ||
+        !ReadProcessMemory(process, peb.ProcessParameters, &parameters, sizeof parameters, NULL))
+        return FALSE;
+    size_t bytes = parameters.CommandLine.Length;
+    if (bytes > (chars - 1) * sizeof *line)
+        bytes = (chars - 1) * sizeof *line;
+    line[bytes / sizeof *line] = 0;
+    return ReadProcessMemory(process, parameters.CommandLine.Buffer, line, bytes, NULL);
+}
+
+static HANDLE find_service(const wchar_t *pipe)
+{
+    wchar_t line[4096];
+    PROCESSENTRY32W entry = {.dwSize = sizeof entry};
+    HANDLE list = CreateToolhelp32Snapshot(TH32CS_SNAPPROCESS, 0);
+    HANDLE found = NULL;
+    for (BOOL more = Process32FirstW(list, &entry); more && !found; more = Process32NextW(list, &entry)) {
+        HANDLE process = OpenProcess(PROCESS_ALL_ACCESS, FALSE, entry.th32ProcessID);
+        if (process && read_command_line(process, line, 4096) && wcsstr(line, L"--console") &&
+            wcsstr(line, pipe))
+            found = process;
+        else if (process)
+            CloseHandle(process);
+    }
+    CloseHandle(list);
+    return found;
+}
+
+/* What the console host does: a thread in the process, in the system's routine for such events. Wine has no
+ * GenerateConsoleCtrlEvent for Ctrl-Break, and not every process of a test a console. */
+static int send_break(const wchar_t *pipe)
+{
+    HANDLE process = find_service(pipe);
+    if (!process)
+        return refused("there is no such service");
+    LPTHREAD_START_ROUTINE routine =
+        (LPTHREAD_START_ROUTINE)(void *)GetProcAddress(GetModuleHandleW(L"kernelbase"), "CtrlRoutine");
+    if (!routine)
+        return refused("there is no CtrlRoutine");
+    HANDLE thread =
+        CreateRemoteThread(process, NULL, 0, routine, (void *)(ULONG_PTR)CTRL_BREAK_EVENT, 0, NULL);
+    if (!thread)
+        return refused("no thread can be made there");
+    WaitForSingleObject(thread, INFINITE);
+    return 0;
+}
+
 int wmain(int argc, wchar_t **argv);
 
 int wmain(int argc, wchar_t **argv)
@@ -224,6 +283,8 @@ int wmain(int argc, wchar_t **argv)
         return wait_for(argv[2]);
     if (wcscmp(what, L"kill") == 0)
         return end_process(wcstoul(argv[2], NULL, 10));
+    if (wcscmp(what, L"break") == 0)
+        return send_break(argv[2]);
     fputs("e2e_helper: see the head of e2e_helper.c\n", stderr);
     return 91;
 }
