@@ -191,11 +191,14 @@ def test_the_old_version_is_removed_first(package_file):
     sequence = {action: (condition, int(number))
                 for action, condition, number in rows(package_file, "InstallExecuteSequence")}
     assert sequence["InstallValidate"][1] < sequence["RemoveExistingProducts"][1] < sequence["InstallInitialize"][1]
-    assert sequence["InstallInitialize"][1] < sequence["HandOver"][1] < sequence["StopServices"][1]
-    assert sequence["HandOver"][0] == "UPGRADINGPRODUCTCODE"
+    for action, condition in (("HandOver", "UPGRADINGPRODUCTCODE"),
+                              ("EndService", "Installed AND NOT UPGRADINGPRODUCTCODE")):
+        assert sequence[action][0] == condition
+        assert sequence["InstallInitialize"][1] < sequence[action][1] < sequence["StopServices"][1]
     in_file, goes_on, deferred, as_system = 18, 64, 1024, 2048
     kind = in_file + goes_on + deferred + as_system
-    assert [r[:4] for r in rows(package_file, "CustomAction")] == [["HandOver", str(kind), "shadowpiped.exe", "hand-over"]]
+    assert sorted(r[:4] for r in rows(package_file, "CustomAction")) == [
+        ["EndService", str(kind), "shadowpiped.exe", "stop"], ["HandOver", str(kind), "shadowpiped.exe", "hand-over"]]
 
 
 def test_removal_of_the_running_service_leaves_nothing(prefix, installed):
