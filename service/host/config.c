@@ -181,8 +181,8 @@ void config_init(struct service_config *config)
     config->broker.os_build = config->os_build;
     config->broker.vss_library = config->vss_library_utf8;
     config->broker.machine_name = config->machine_name;
-    if (config->broker.max_connections > CONFIG_MAX_CONNECTIONS) {
-        config->broker.max_connections = CONFIG_MAX_CONNECTIONS;
+    if (config->broker.max_connections > CONFIG_COUNTED_CONNECTIONS) {
+        config->broker.max_connections = CONFIG_COUNTED_CONNECTIONS;
     }
     config->broker.warm_requesters = 1;
     config->log_level = BROKER_LOG_INFO;

@@ -20,8 +20,10 @@
 enum {
     CONFIG_PROBLEMS = 16,
     CONFIG_PROBLEM_CHARS = 256,
-    /* A pipe has at most 254 counted instances: these, what waits, the holder, and some being refused. */
-    CONFIG_MAX_CONNECTIONS = 240,
+    CONFIG_MAX_CONNECTIONS = 4096,
+    /* A pipe has at most 254 counted instances: the connections, what waits, the holder, and some being
+     * refused. For more connections than this they are not counted. */
+    CONFIG_COUNTED_CONNECTIONS = 240,
     CONFIG_PIPE_INSTANCES = 254
 };
 

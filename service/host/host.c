@@ -638,6 +638,12 @@ static enum host_error pipe_failed(const wchar_t *name, DWORD code, char *error)
     return HOST_PIPE_FAILED;
 }
 
+static DWORD client_instances(const struct service_config *config)
+{
+    return config->broker.max_connections <= CONFIG_COUNTED_CONNECTIONS ? CONFIG_PIPE_INSTANCES
+                                                                        : PIPE_UNLIMITED_INSTANCES;
+}
+
 enum host_error host_start(struct host *host, char error[HOST_ERROR_CHARS])
 {
     const struct service_config *config = host->config;
@@ -657,7 +663,7 @@ enum host_error host_start(struct host *host, char error[HOST_ERROR_CHARS])
         return pipe_failed(config->requester_pipe_name, code, error);
     }
     code = listener_start(&host->clients, &host->loop, config->pipe_name, host->access.client_pipe,
-                          CONFIG_PIPE_INSTANCES);
+                          client_instances(config));
     if (code != ERROR_SUCCESS) {
         return pipe_failed(config->pipe_name, code, error);
     }

@@ -2,6 +2,7 @@
 
 #include "service/host/host.h"
 #include "service/host/listener.h"
+#include "service/host/win32_api.h"
 
 static struct service_config config;
 static HANDLE client;
@@ -128,6 +129,47 @@ static void test_what_is_stored_is_not_touched_where_the_name_is_taken(void **st
     host_free(first);
 }
 
+static HANDLE(WINAPI *create_named_pipe)(LPCWSTR, DWORD, DWORD, DWORD, DWORD, DWORD, DWORD,
+                                         LPSECURITY_ATTRIBUTES);
+static DWORD instances_of_clients;
+
+static HANDLE WINAPI watch_instances(LPCWSTR name, DWORD open_mode, DWORD pipe_mode, DWORD max_instances,
+                                     DWORD out_bytes, DWORD in_bytes, DWORD timeout_ms,
+                                     LPSECURITY_ATTRIBUTES security)
+{
+    if (wcscmp(name, config.pipe_name) == 0) {
+        instances_of_clients = max_instances;
+    }
+    return create_named_pipe(name, open_mode, pipe_mode, max_instances, out_bytes, in_bytes, timeout_ms,
+                             security);
+}
+
+static DWORD instances_for(uint32_t max_connections)
+{
+    char error[HOST_ERROR_CHARS];
+    struct host *host = NULL;
+    config_init(&config);
+    assert_true(config_set_pipe(&config, support_pipe_name()));
+    config.grant_self = true;
+    config.broker.max_connections = max_connections;
+    create_named_pipe = win32.create_named_pipe;
+    win32.create_named_pipe = watch_instances;
+    assert_int_equal(host_create(&config, &host, error), HOST_OK);
+    assert_int_equal(host_start(host, error), HOST_OK);
+    win32.create_named_pipe = create_named_pipe;
+    host_request_stop(host, BROKER_STOP_END);
+    assert_int_equal(host_run(host, NULL, NULL), HOST_OK);
+    host_free(host);
+    return instances_of_clients;
+}
+
+static void test_a_pipe_has_instances_for_all_connections_that_are_allowed(void **state)
+{
+    (void)state;
+    assert_int_equal(instances_for(CONFIG_COUNTED_CONNECTIONS), CONFIG_PIPE_INSTANCES);
+    assert_int_equal(instances_for(CONFIG_COUNTED_CONNECTIONS + 1), PIPE_UNLIMITED_INSTANCES);
+}
+
 #define TEST(function) cmocka_unit_test_setup(function, set_up)
 
 int main(void)
@@ -137,6 +179,7 @@ int main(void)
         TEST(test_no_requester_finds_a_service_that_hands_over),
         TEST(test_requesters_find_a_service_that_stops),
         TEST(test_what_is_stored_is_not_touched_where_the_name_is_taken),
+        TEST(test_a_pipe_has_instances_for_all_connections_that_are_allowed),
     };
     return cmocka_run_group_tests_name("host_host", tests, NULL, NULL);
 }
