@@ -97,8 +97,9 @@ struct broker_host {
     void (*adopt_requester)(void *context, uint64_t requester, uint32_t process_id, uint64_t started);
     /* The last resort. broker_requester_exited follows. */
     void (*kill_requester)(void *context, uint64_t requester);
-    /* Answered by broker_volumes_enumerated. */
-    void (*enumerate_volumes)(void *context);
+    /* Answered by broker_volumes_enumerated. Without `described` labels, file systems and sizes are left out:
+     * a drive that sleeps answers them late, and who only looks for a name must not wait for it. */
+    void (*enumerate_volumes)(void *context, bool described);
     /* The store keeps bytes by key (ASCII, at most STORE_KEY_MAX characters), beyond the end of the process,
      * and with `lasting` beyond a failure of power. Both are carried out in the order in which they are asked
      * for, and answered by broker_stored. */

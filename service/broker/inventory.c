@@ -374,6 +374,7 @@ static void run_start(struct inventory *inventory)
         inventory->part_writer = 0;
         inventory->part_component = inventory->part_file = 0;
     }
+    inventory->volume_wait.wants_description = true;
     if (inventory->kind == INVENTORY_VOLUMES)
         volumes_ask(inventory->broker, &inventory->volume_wait);
     else

@@ -20,14 +20,23 @@ void volumes_free(struct volume_table *table)
     arena_free(&table->arena);
 }
 
+/* For all who wait. */
+static void enumerate(struct broker *broker)
+{
+    struct volume_table *table = &broker->volumes;
+    table->is_asked = true;
+    table->is_described = false;
+    LIST_EACH(struct volume_wait, wait, &table->waiting, link)
+    table->is_described |= wait->wants_description;
+    broker->host.enumerate_volumes(broker->host.context, table->is_described);
+}
+
 void volumes_ask(struct broker *broker, struct volume_wait *wait)
 {
     list_init(&wait->link);
     list_append(&broker->volumes.waiting, &wait->link);
-    if (broker->volumes.is_asked)
-        return;
-    broker->volumes.is_asked = true;
-    broker->host.enumerate_volumes(broker->host.context);
+    if (!broker->volumes.is_asked)
+        enumerate(broker);
 }
 
 static bool copy_volume(struct arena *arena, struct volume *to, const struct host_volume *from)
@@ -74,14 +83,18 @@ void broker_volumes_enumerated(struct broker *broker, const struct host_volume *
     table->read_ms = broker->now_ms;
     if (failure == NULL)
         failure = read_table(table, volumes, count);
-    /* Whoever asks again in its callback waits for the next table. */
+    /* Whoever asks again in its callback waits for the next table, as does who came with a wish for more. */
     struct list present;
     list_init(&present);
-    while (!list_is_empty(&table->waiting)) {
-        struct list *link = table->waiting.next;
-        list_remove(link);
-        list_append(&present, link);
+    LIST_EACH(struct volume_wait, asked, &table->waiting, link)
+    {
+        if (failure == NULL && asked->wants_description && !table->is_described)
+            continue;
+        list_remove(&asked->link);
+        list_append(&present, &asked->link);
     }
+    if (!list_is_empty(&table->waiting))
+        enumerate(broker);
     while (!list_is_empty(&present)) {
         struct volume_wait *wait = LIST_FIRST(&present, struct volume_wait, link);
         list_remove(&wait->link);

@@ -31,6 +31,7 @@ typedef void volume_ready(struct volume_wait *wait, const char *failure);
 struct volume_wait {
     struct list link;
     volume_ready *ready;
+    bool wants_description; /* label, file system, sizes */
 };
 
 struct volume_table {
@@ -39,6 +40,7 @@ struct volume_table {
     size_t count;
     uint64_t read_ms;
     bool is_asked;
+    bool is_described; /* what is asked for, or was read last */
     struct list waiting;
 };
 

@@ -37,6 +37,7 @@ struct volumes_job {
     struct helper_job job;
     struct loop_operation refused;
     struct volume_list list;
+    bool described;
 };
 
 struct host {
@@ -262,7 +263,8 @@ static void do_kill_requester(void *context, uint64_t requester)
 
 static void volumes_work(struct helper_job *job)
 {
-    host_volumes_enumerate(&LOOP_OWNER(job, struct volumes_job, job)->list);
+    struct volumes_job *volumes = LOOP_OWNER(job, struct volumes_job, job);
+    host_volumes_enumerate(&volumes->list, volumes->described);
 }
 
 static void volumes_answer(struct volumes_job *job)
@@ -288,10 +290,11 @@ static void volumes_refused(struct loop_operation *operation, DWORD error, DWORD
     volumes_answer(LOOP_OWNER(operation, struct volumes_job, refused));
 }
 
-static void do_enumerate_volumes(void *context)
+static void do_enumerate_volumes(void *context, bool described)
 {
     struct host *host = context;
     struct volumes_job *job = &host->volumes;
+    job->described = described;
     job->job.work = volumes_work;
     job->job.done = volumes_done;
     if (!helper_submit(&host->helper, &job->job)) {

@@ -124,7 +124,6 @@ static void describe(struct volume_list *list, struct host_volume *volume, const
     wchar_t file_system[MAX_PATH + 1];
     ULARGE_INTEGER total;
     ULARGE_INTEGER free_bytes;
-    volume->drive_type = GetDriveTypeW(root);
     if (GetVolumeInformationW(root, label, ARRAYSIZE(label), NULL, NULL, NULL, file_system,
                               ARRAYSIZE(file_system))) {
         volume->label = utf8_copy(label);
@@ -139,7 +138,7 @@ static void describe(struct volume_list *list, struct host_volume *volume, const
     }
 }
 
-static void enumerate_by_guid(struct volume_list *list)
+static void enumerate_by_guid(struct volume_list *list, bool described)
 {
     wchar_t guid_path[GUID_PATH_CHARS];
     HANDLE search = FindFirstVolumeW(guid_path, ARRAYSIZE(guid_path));
@@ -153,8 +152,13 @@ static void enumerate_by_guid(struct volume_list *list)
     do {
         struct host_volume *volume = add_volume(list, guid_path);
         if (volume != NULL) {
-            describe(list, volume, guid_path);
             add_names(list, volume, guid_path);
+            if (volume->drive_type == DRIVE_UNKNOWN) {
+                volume->drive_type = GetDriveTypeW(guid_path);
+            }
+            if (described) {
+                describe(list, volume, guid_path);
+            }
         }
     } while (list->failure[0] == '\0' && FindNextVolumeW(search, guid_path, ARRAYSIZE(guid_path)));
     DWORD error = GetLastError();
@@ -184,16 +188,28 @@ static bool has_name(const struct host_volume *volume, const char *name)
     return false;
 }
 
+static bool is_known(const struct volume_list *list, const char *name)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        if (has_name(&list->volumes[i], name)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* A letter that the enumeration did not give (seen with letters that came after the mount manager started).
  */
-static void add_letter(struct volume_list *list, const wchar_t *root)
+static void add_letter(struct volume_list *list, const wchar_t *root, bool described)
 {
     wchar_t guid_path[GUID_PATH_CHARS];
     char guid_utf8[4 * GUID_PATH_CHARS];
     char root_utf8[16];
+    if (!text_to_utf8(root, root_utf8, sizeof root_utf8) || is_known(list, root_utf8)) {
+        return;
+    }
     if (!GetVolumeNameForVolumeMountPointW(root, guid_path, ARRAYSIZE(guid_path)) ||
-        !text_to_utf8(guid_path, guid_utf8, sizeof guid_utf8) ||
-        !text_to_utf8(root, root_utf8, sizeof root_utf8)) {
+        !text_to_utf8(guid_path, guid_utf8, sizeof guid_utf8)) {
         return; /* a network or substituted letter: no volume */
     }
     struct host_volume *volume = find_volume(list, guid_utf8);
@@ -202,30 +218,31 @@ static void add_letter(struct volume_list *list, const wchar_t *root)
         if (volume == NULL) {
             return;
         }
-        describe(list, volume, root);
+        volume->drive_type = GetDriveTypeW(root);
+        if (described) {
+            describe(list, volume, root);
+        }
     }
-    if (!has_name(volume, root_utf8)) {
-        add_name(list, volume, root);
-    }
+    add_name(list, volume, root);
 }
 
-static void add_letters(struct volume_list *list)
+static void add_letters(struct volume_list *list, bool described)
 {
     DWORD letters = GetLogicalDrives();
     for (wchar_t letter = L'A'; letter <= L'Z' && list->failure[0] == '\0'; letter++) {
         if (letters & 1U << (letter - L'A')) {
             wchar_t root[] = {letter, L':', L'\\', L'\0'};
-            add_letter(list, root);
+            add_letter(list, root, described);
         }
     }
 }
 
-void host_volumes_enumerate(struct volume_list *list)
+void host_volumes_enumerate(struct volume_list *list, bool described)
 {
     memset(list, 0, sizeof *list);
-    enumerate_by_guid(list);
+    enumerate_by_guid(list, described);
     if (list->failure[0] == '\0') {
-        add_letters(list);
+        add_letters(list, described);
     }
 }
 

@@ -11,8 +11,9 @@ struct volume_list {
     char failure[256]; /* empty = enumerated */
 };
 
-/* May block on a volume that does not answer, so it belongs on the helper's thread. */
-void host_volumes_enumerate(struct volume_list *list);
+/* May block on a volume that does not answer, so it belongs on the helper's thread. Label, file system and
+ * sizes with `described` only: a volume is asked itself for these, the mount manager for the rest. */
+void host_volumes_enumerate(struct volume_list *list, bool described);
 void host_volumes_free(struct volume_list *list);
 
 #endif

@@ -143,8 +143,9 @@ static void host_kill_requester(void *context, uint64_t requester)
     }
 }
 
-static void host_enumerate_volumes(void *context)
+static void host_enumerate_volumes(void *context, bool described)
 {
+    (void)described;
     (void)context;
     world.enumerating = true;
 }

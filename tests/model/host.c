@@ -193,8 +193,9 @@ static void host_kill_requester(void *context, uint64_t id)
     process_kill(context, id);
 }
 
-static void host_enumerate_volumes(void *context)
+static void host_enumerate_volumes(void *context, bool described)
 {
+    (void)described; /* what a volume looks like is nothing to the rules */
     struct model *model = context;
     REQUIRE(model, !model->enumerates, "the volumes are asked for twice at a time");
     model->enumerates = true;

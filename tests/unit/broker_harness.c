@@ -93,9 +93,12 @@ static void host_kill(void *context, uint64_t id)
     }
 }
 
-static void host_enumerate(void *context)
+static void host_enumerate(void *context, bool described)
 {
-    ((struct world *)context)->enumerates = true;
+    struct world *world = context;
+    assert_false(world->enumerates);
+    world->enumerates = true;
+    world->enumerates_described = described;
 }
 
 static void host_random(void *context, uint8_t *bytes, size_t size)
@@ -148,7 +151,13 @@ static bool tell_volumes(struct world *world)
     if (!world->enumerates || world->holds_enumeration)
         return false;
     world->enumerates = false;
-    INTO_BROKER(broker_volumes_enumerated(world->broker, volumes, sizeof volumes / sizeof volumes[0],
+    struct host_volume told[sizeof volumes / sizeof volumes[0]];
+    memcpy(told, volumes, sizeof told);
+    for (size_t i = 0; i < sizeof told / sizeof told[0] && !world->enumerates_described; i++) {
+        told[i].label = told[i].file_system = NULL;
+        told[i].total_bytes = told[i].free_bytes = 0;
+    }
+    INTO_BROKER(broker_volumes_enumerated(world->broker, told, sizeof told / sizeof told[0],
                                           world->enumeration_failure));
     return true;
 }

@@ -160,6 +160,7 @@ struct world {
     uint64_t random_state;
     bool has_stopped;
     bool enumerates; /* a table of volumes is asked for */
+    bool enumerates_described;
     bool holds_enumeration;
     const char *enumeration_failure;
     bool holds_requesters; /* none starts */

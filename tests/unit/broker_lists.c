@@ -308,6 +308,29 @@ static void test_volumes(void **state)
     world_end(world);
 }
 
+/* A drive that sleeps answers late what it looks like: no snapshot of another waits for that. */
+static void test_snapshots_ask_for_the_names_of_volumes_only(void **state)
+{
+    (void)state;
+    struct world *world = world_new();
+    struct peer *peer = client_connect(world, NULL, USER_RIGHTS);
+    PB(ListVolumes) list = SHADOWPIPE__V1__LIST_VOLUMES__INIT;
+    PB(Envelope) envelope = ENVELOPE_OF(LIST_VOLUMES, list_volumes, &list);
+    world->holds_enumeration = true;
+    uint32_t snapshot = client_snapshot(world, peer, "C:");
+    assert_true(world->enumerates && !world->enumerates_described);
+    /* Who lists meanwhile is told everything, from a question of its own. */
+    uint32_t id = client_send(world, peer, &envelope);
+    world->holds_enumeration = false;
+    world_run(world);
+    assert_true(world->enumerates_described);
+    const PB(VolumesReply) *reply = client_final(peer, id)->volumes_reply;
+    assert_string_equal(reply->volumes[1]->label, "Data");
+    assert_int_equal(reply->volumes[1]->total_bytes, 2000);
+    assert_int_equal(client_final(peer, snapshot)->body_case, PB_BODY(SNAPSHOT_REPLY));
+    world_end(world);
+}
+
 static void test_providers(void **state)
 {
     (void)state;
@@ -626,6 +649,7 @@ int main(void)
         cmocka_unit_test(test_files_are_not_wanted),
         cmocka_unit_test(test_slow_reader),
         cmocka_unit_test(test_volumes),
+        cmocka_unit_test(test_snapshots_ask_for_the_names_of_volumes_only),
         cmocka_unit_test(test_providers),
         cmocka_unit_test(test_list_fails),
         cmocka_unit_test(test_between_two_runs),

@@ -86,6 +86,12 @@ static void host_kill_requester(void *context, uint64_t requester)
     (void)requester;
 }
 
+static void host_enumerate(void *context, bool described)
+{
+    (void)context;
+    (void)described;
+}
+
 static void host_nothing(void *context)
 {
     (void)context;
@@ -119,7 +125,7 @@ static struct broker *start_broker(struct host *host)
         .pause_reading = host_pause_reading,
         .start_requester = host_start_requester,
         .kill_requester = host_kill_requester,
-        .enumerate_volumes = host_nothing,
+        .enumerate_volumes = host_enumerate,
         .random_bytes = host_random_bytes,
         .log = host_log,
         .stopped = host_nothing,
