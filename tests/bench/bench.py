@@ -1,119 +1,60 @@
 #!/usr/bin/env python3
-"""How long things take through the service when VSS answers at once: `./dev bench [RUNS]`.
+"""Measures: `./dev bench [--runs N] [PART…]`. docs/performance.md says what, and how.
 
-A snapshot: the simulator has no delays and the volume is small, so what is left is the product's own time (and Wine's):
-a frame in, a requester process started, some twenty COM calls forwarded one by one, a frame out. A long list of writers:
-writers.py. What was measured also goes to build/bench.json.
+All numbers go to build/bench.json with their samples, a table with the bounds to stdout. Exit code 1: a bound is missed.
 """
-import json
+import argparse
 import pathlib
-import shutil
-import statistics
 import sys
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "e2e"))
 
-from harness import service as services  # noqa: E402
-from harness import simulator, wine, wire  # noqa: E402
+from harness import wine  # noqa: E402
+import broker  # noqa: E402
+import connections  # noqa: E402
+import many  # noqa: E402
+import report as reports  # noqa: E402
+import snapshot  # noqa: E402
+import worlds  # noqa: E402
 import writers  # noqa: E402
 
-GOAL_MS = 250
-FOLDER = wine.BUILD / "bench"
+PARTS = {
+    "broker": lambda world, report, runs: broker.operations(report, runs),
+    "ping": connections.round_trip,
+    "counted": connections.counted,
+    "idle": connections.idle,
+    "snapshot": snapshot.measure,
+    "writers": writers.measure,
+    "overhead": many.overhead,
+    "sharing": many.sharing,
+    "pipeline": many.pipeline,
+    "direct": many.direct_vs_service,
+}
 
 
 def main():
-    runs = int(sys.argv[1]) if len(sys.argv) > 1 else 30
-    shutil.rmtree(FOLDER, ignore_errors=True)
-    volume = FOLDER / "volume"
-    volume.mkdir(parents=True)
-    for number in range(10):
-        (volume / f"file {number}.txt").write_text("a small file\n")
-    pb = wire.generate(FOLDER / "python")
-    prefix = wine.Prefix(wine.BUILD / "wine-bench")
-    prefix.create()
-    prefix.start()
+    arguments = argparse.ArgumentParser(prog="./dev bench")
+    arguments.add_argument("--runs", type=int, default=5, help="of each side (5)")
+    arguments.add_argument("parts", nargs="*", metavar="PART", help=f"all, or some of: {' '.join(PARTS)}")
+    chosen = arguments.parse_args()
+    unknown = [part for part in chosen.parts if part not in PARTS]
+    if unknown:
+        arguments.error(f"there is no part {' '.join(unknown)}")
+    report = reports.Report()
+    world = worlds.World()
     try:
-        prefix.map_drive("S", volume)
-        machine = simulator.Machine(FOLDER)
-        service = services.Service(prefix, FOLDER, machine, "bench").start()
-        bridge = wire.Bridge(prefix)
-        client = services.new_client(bridge, service, "bench")
-        results = [measure(client, pb) for _ in range(runs + 1)][1:]  # the first one fills the caches
-        status = [measure_ping(client, pb) for _ in range(200)]
-        lists = writers.measure(bridge, service, client, machine, max(5, runs // 3))
-        client.close()
-        bridge.close()
-        assert service.stop() == 0, service.output()
+        for part in chosen.parts or PARTS:
+            began = time.monotonic()
+            PARTS[part](world, report, chosen.runs)
+            print(f"{part}: {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
     finally:
-        prefix.stop()
-        shutil.rmtree(prefix.path, ignore_errors=True)
-    save({"snapshot": ("ms", [r[0] for r in results]), "ping": ("ms", status), **lists})
-    good = show(results, status, runs)
-    return 0 if show_lists(lists) and good else 1
-
-
-def save(measured):
-    values = {name: {"value": statistics.median(samples), "unit": unit, "samples": samples}
-              for name, (unit, samples) in measured.items()}
-    (wine.BUILD / "bench.json").write_text(json.dumps(values, indent=1) + "\n")
-
-
-def measure(client, pb):
-    """Milliseconds: as the client sees it, as the service counts it, and by phase."""
-    began = time.monotonic()
-    reply = client.snapshot("S:")
-    wall = (time.monotonic() - began) * 1000
-    phases = {pb.Phase.Name(p.phase).removeprefix("PHASE_"): p.duration_ms for p in reply.phases}
-    inside = max(p.start_ms + p.duration_ms for p in reply.phases)
-    began = time.monotonic()
-    client.finish(reply)
-    return wall, inside, phases, (time.monotonic() - began) * 1000
-
-
-def measure_ping(client, pb):
-    began = time.monotonic()
-    client.call(pb.Ping())
-    return (time.monotonic() - began) * 1000
-
-
-def show(results, pings, runs):
-    wall = sorted(r[0] for r in results)
-    print(f"snapshot of one small volume, VSS simulated and without delays, {runs} runs under Wine\n")
-    row("client: request to reply", wall)
-    row("service: the phases in all", sorted(r[1] for r in results))
-    for phase in results[0][2]:
-        row(f"    {phase.lower().replace('_', ' ')}", sorted(r[2].get(phase, 0) for r in results))
-    row("client: finish, BackupComplete", sorted(r[3] for r in results))
-    row("client: ping (the test's own overhead)", sorted(pings))
-    return judge(statistics.median(wall), GOAL_MS)
-
-
-def show_lists(lists):
-    print(f"\nlist of {writers.WRITERS} writers with {writers.COMPONENTS} components each\n")
-    row("client: request to last reply, asked anew", sorted(lists["list_writers_200x50"][1]))
-    row("client: the same from the cache", sorted(lists["list_writers_200x50_cached"][1]))
-    for name, (unit, samples) in lists.items():
-        if unit != "ms":
-            print(f"  {name:42}        {statistics.median(samples):14.0f} {unit}")
-    stalls, growth = (lists[name][1][0] for name in ("list_writers_slow_events", "list_writers_1000_memory_growth"))
-    good = judge(statistics.median(lists["list_writers_200x50"][1]), writers.GOAL_MS)
-    for what, met in (("loop held up for more than 5 ms by them: never", stalls == 0),
-                      (f"memory over {writers.KEPT_CALLS} lists: flat", growth < writers.GOAL_GROWTH_BYTES)):
-        print(f"{what}: {'met' if met else 'MISSED'}")
-        good = good and met
-    return good
-
-
-def judge(median, goal):
-    good = median < goal
-    print(f"\nmedian {median:.0f} ms, goal below {goal} ms: {'met' if good else 'MISSED'}")
-    return good
-
-
-def row(name, values):
-    worst = values[min(len(values) - 1, int(len(values) * 0.9))]
-    print(f"  {name:42} median {statistics.median(values):7.1f} ms   90 % {worst:7.1f} ms")
+        world.close()
+    report.save(wine.BUILD / "bench.json")
+    print(report.table())
+    missed = report.missed()
+    print(f"\n{'all bounds are met' if not missed else 'MISSED: ' + ' '.join(missed)}")
+    return 1 if missed else 0
 
 
 if __name__ == "__main__":

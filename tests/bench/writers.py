@@ -7,6 +7,7 @@ import time
 
 from harness import wire
 from harness.wine import LIMIT
+from worlds import counters
 
 GOAL_MS = 300
 GOAL_GROWTH_BYTES = 1 << 20  # less than two of the lists
@@ -58,10 +59,6 @@ class Asker:
         return self.connection.wait(lambda: self.connection.final(identifier), f"the reply to {body}", LIMIT)
 
 
-def counters(client):
-    return {c.name: c.value for c in client.service_status().counters}
-
-
 def list_writers(asker, refresh):
     """Milliseconds of one list, from request to final reply."""
     began = time.monotonic()
@@ -72,29 +69,31 @@ def list_writers(asker, refresh):
     return took
 
 
-def measure(bridge, service, client, machine, runs):
-    """{name: (unit, samples)}"""
-    machine.scenario({"machine": {"extra_writers": WRITERS, "extra_components": COMPONENTS}})
-    asker = Asker(bridge, service)
-    list_writers(asker, True)  # fills the caches
-    before = counters(client)
-    fresh = [list_writers(asker, True) for _ in range(runs)]
-    after = counters(client)
-    cached = [list_writers(asker, False) for _ in range(runs)]
-    for _ in range(KEPT_CALLS // 10):
-        list_writers(asker, False)  # whatever grows once has grown
-    early = counters(client)
-    for number in range(KEPT_CALLS):
-        list_writers(asker, number % 100 == 0)
-    late = counters(client)
-    asker.connection.close()
-    machine.scenario({})
-    return {
-        "list_writers_200x50": ("ms", fresh),
-        "list_writers_200x50_cached": ("ms", cached),
-        "list_writers_slow_events": ("events", [after["loop_slow_events"] - before["loop_slow_events"]]),
-        "list_writers_loop_longest": ("us", [late["loop_longest_us"]]),
-        "list_writers_1000_slow_events": ("events", [late["loop_slow_events"] - early["loop_slow_events"]]),
-        "list_writers_1000_memory_growth": ("bytes", [late["memory_bytes"] - early["memory_bytes"]]),
-        "list_writers_memory": ("bytes", [late["memory_bytes"]]),
-    }
+def measure(world, report, runs):
+    with world.service({"machine": {"extra_writers": WRITERS, "extra_components": COMPONENTS}}) as service:
+        client = world.client(service)
+        asker = Asker(world.bridge, service)
+        list_writers(asker, True)  # fills the caches
+        before = counters(client)
+        fresh = []
+        for _ in range(2 * runs):
+            world.rest()
+            fresh.append(list_writers(asker, True))
+        after = counters(client)
+        cached = [list_writers(asker, False) for _ in range(2 * runs)]
+        for _ in range(KEPT_CALLS // 10):
+            list_writers(asker, False)  # whatever grows once has grown
+        early = counters(client)
+        for number in range(KEPT_CALLS):
+            list_writers(asker, number % 100 == 0)
+        late = counters(client)
+        asker.connection.close()
+        client.close()
+    report.add("list_writers_200x50", "ms", fresh, ("<", GOAL_MS))
+    report.add("list_writers_200x50_cached", "ms", cached)
+    report.add("list_writers_slow_events", "events", [after["loop_slow_events"] - before["loop_slow_events"]], ("≤", 0))
+    report.add("list_writers_loop_longest", "us", [late["loop_longest_us"]])
+    report.add("list_writers_1000_slow_events", "events", [late["loop_slow_events"] - early["loop_slow_events"]])
+    report.add("list_writers_1000_memory_growth", "bytes", [late["memory_bytes"] - early["memory_bytes"]],
+               ("<", GOAL_GROWTH_BYTES))
+    report.add("list_writers_memory", "bytes", [late["memory_bytes"]])

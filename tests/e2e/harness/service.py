@@ -17,12 +17,12 @@ class Service:
         self.log = folder / "service.log"
         self.process = None
 
-    def start(self, *more, library=wine.SIMULATOR_DLL, environment=None):
+    def start(self, *more, library=wine.SIMULATOR_DLL, environment=None, program=wine.SERVICE_EXE):
         """Starts it and waits until it listens. A service that ends instead is the caller's to look at."""
         with open(self.log, "ab") as log:
             begin = log.tell()
             self.process = self.prefix.popen(
-                [wine.SERVICE_EXE, "--console", "--pipe", self.pipe,
+                [program, "--console", "--pipe", self.pipe,
                  *(["--vss-library", windows_path(library)] if library else []), *more],
                 environment={**self.machine.environment, **(environment or {})},
                 stdout=log, stderr=subprocess.STDOUT)
