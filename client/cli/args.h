@@ -94,7 +94,9 @@ struct arguments {
     const char *manifest;
     struct string_list as;
     struct string_list mounts;
-    const char *attach; /* of run: an id or a device */
+    const char *attach;    /* of run: an id or a device */
+    const char *reconnect; /* also attach */
+    uint32_t reconnect_ms;
     const char *before_freeze;
     const char *after_thaw;
     /* snapshot, attach */

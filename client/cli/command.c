@@ -27,10 +27,19 @@ bool session_connect(struct session *session, enum outcome *outcome)
         .pipe = session->arguments->pipe, .client_name = "shadowpipe", .client_version = SP_VERSION};
     struct sp_error *error = NULL;
     options.timeout_ms = session_time_left(session);
+    options.no_reconnect = session->arguments->reconnect && session->arguments->reconnect_ms == 0;
+    options.reconnect_ms = session->arguments->reconnect_ms;
+    options.on_connection = connection_note;
+    options.context = &session->connection;
     session->client = sp_connect(&options, &error);
     if (!session->client)
         *outcome = session_fail(session, error);
     return session->client != NULL;
+}
+
+bool session_is_whole(struct session *session)
+{
+    return connection_tell(&session->connection) && !sp_wait_closed(session->client, 0);
 }
 
 struct listener {

@@ -3,6 +3,7 @@
 #define SHADOWPIPE_CLIENT_CLI_COMMAND_H
 
 #include "client/cli/args.h"
+#include "client/cli/connection.h"
 #include "client/cli/outcome.h"
 #include "client/cli/text.h"
 #include "client/lib/message.h"
@@ -13,7 +14,8 @@ struct session {
     struct sp_cancel *cancel;
     uint64_t deadline; /* of --timeout, a GetTickCount64 value; UINT64_MAX without */
     bool answered;     /* a JSON value is out already */
-    bool thaw_failed;  /* the command of --after-thaw: what went well otherwise is no success */
+    struct connection connection;
+    bool thaw_failed; /* the command of --after-thaw: what went well otherwise is no success */
 };
 
 /* Each connects by itself and returns the exit code, `run` that of its program. */
@@ -39,6 +41,8 @@ int command_restore(struct session *session);
 
 /* Connects within what --timeout leaves; a failure is reported. */
 bool session_connect(struct session *session, enum outcome *outcome);
+/* Is what was taken on the connection still there? Shows what has happened to it. */
+bool session_is_whole(struct session *session);
 /* What --timeout leaves, at least 1; 0 without --timeout. */
 uint32_t session_time_left(const struct session *session);
 

@@ -17,8 +17,9 @@
 
 static const struct runner runner = {
     .what = "backup",
-    .lost = "shadowpipe: The service ended the connection: the snapshot is gone, and what the "
-            "program still reads fails.\n"};
+    .lost =
+        "shadowpipe: The connection to the service broke, and the snapshot is gone: what the program still "
+        "reads fails.\n"};
 
 /* ---- arguments and environment ---- */
 

@@ -28,7 +28,7 @@ static bool hold(struct session *session)
         uint64_t left = until > now ? until - now : 0;
         DWORD result =
             WaitForMultipleObjects(line ? 2 : 1, either, FALSE, left < LOOK_MS ? (DWORD)left : LOOK_MS);
-        if (sp_wait_closed(session->client, 0))
+        if (!session_is_whole(session))
             return false;
         if (result != WAIT_TIMEOUT || GetTickCount64() >= until)
             return true;
@@ -60,7 +60,7 @@ static enum outcome lost(struct session *session)
 {
     return session_fail(session,
                         error_create(SP_UNAVAILABLE, "CONNECTION_LOST", "See whether the service runs.",
-                                     "The service ended the connection; the snapshot is gone."));
+                                     "The connection to the service broke, and the snapshot is gone."));
 }
 
 static enum outcome hold_and_finish(struct session *session, const PB(SnapshotReply) * reply)
@@ -78,7 +78,7 @@ static enum outcome hold_and_finish(struct session *session, const PB(SnapshotRe
         outcome = lost(session);
     if (mapped && !mapping_undo(&mapping) && outcome == OUTCOME_DONE)
         outcome = OUTCOME_FAILED;
-    if (sp_wait_closed(session->client, 0))
+    if (!session_is_whole(session))
         return outcome == OUTCOME_DONE ? lost(session) : outcome;
     struct message *finish = job_finish(session, reply, outcome == OUTCOME_DONE, &error);
     if (!finish || !artifacts_save_completed(session, reply, finish->envelope->finish_reply, &error))

@@ -102,6 +102,11 @@ static void tell_finish(const PB(FinishReply) * finish)
     text_free(&text);
 }
 
+static void show_connection(void *session)
+{
+    (void)session_is_whole(session);
+}
+
 struct message *job_finish(struct session *session, const PB(SnapshotReply) * snapshot, bool succeeded,
                            struct sp_error **error)
 {
@@ -113,7 +118,10 @@ struct message *job_finish(struct session *session, const PB(SnapshotReply) * sn
     finish.with_documents = session->arguments->save_documents != NULL;
     request.body_case = PB_BODY(FINISH_BACKUP);
     request.finish_backup = &finish;
-    struct message *reply = message_call(session->client, &request, PB_BODY(FINISH_REPLY), NULL, error);
+    struct message_options options = {
+        .on_tick = show_connection, .context = session, .patience = session->cancel};
+    struct message *reply = message_call(session->client, &request, PB_BODY(FINISH_REPLY), &options, error);
+    (void)session_is_whole(session);
     if (reply)
         tell_finish(reply->envelope->finish_reply);
     return reply;

@@ -132,6 +132,8 @@ const struct option options[] = {
     TEXT("save-documents", 0, ON_JOBS, save_documents, "DIR",
          "write VSS's documents there; what cannot be written fails the backup"),
     TEXT("manifest", 0, ON_JOBS, manifest, "FILE", "write the list of files to back up there, for CMD"),
+    {"reconnect", 0, KIND_HOLD, ON_READERS, AT(reconnect), AT(reconnect_ms), "TIME",
+     "when the connection breaks wait so long for the service (10m); 0: not at all", NULL},
     TEXT("before-freeze", 0, ON_JOBS, before_freeze, "CMD",
          "run this when the writers are prepared, right before the freeze; if it fails, nothing is frozen"),
     TEXT("after-thaw", 0, ON_JOBS, after_thaw, "CMD",

@@ -62,7 +62,7 @@ static void wait_for_program(const struct runner *runner, struct session *sessio
                              struct result *result)
 {
     while (!child_wait(child, LOOK_MS, &result->exit_code)) {
-        if (!result->lost && sp_wait_closed(session->client, 0)) {
+        if (!result->lost && !session_is_whole(session)) {
             result->lost = true;
             terminal_complain(runner->lost);
         }

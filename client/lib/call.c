@@ -4,62 +4,7 @@
 #include <string.h>
 
 #include "client/lib/error.h"
-
-enum {
-    TICK_MS = 500
-};
-
-/* ---- messages ---- */
-
-void message_free(struct message *message)
-{
-    if (!message)
-        return;
-    arena_free(&message->arena);
-    free(message);
-}
-
-struct message *message_decode(const uint8_t *bytes, size_t size, struct sp_error **error)
-{
-    struct message *message = calloc(1, sizeof *message);
-    struct decode_error wrong = {0};
-    if (!message) {
-        error_give(error, error_no_memory());
-        return NULL;
-    }
-    arena_init(&message->arena, DECODE_LIMIT_REPLY_BYTES);
-    uint8_t *copy = arena_alloc(&message->arena, size ? size : 1);
-    if (copy) {
-        memcpy(copy, bytes, size);
-        message->bytes = copy;
-        message->size = size;
-        message->envelope = decode_envelope(&message->arena, copy, size, DECODE_LENIENT, &wrong);
-        if (message->envelope)
-            return message;
-    }
-    error_give(error, copy ? error_create(SP_DATA_LOSS, "MALFORMED_REPLY",
-                                          "Check that the pipe belongs to the Shadowpipe service.",
-                                          "A reply of the service cannot be read: %s.", wrong.message)
-                           : error_no_memory());
-    message_free(message);
-    return NULL;
-}
-
-bool message_is_streamed(const PB(Envelope) * envelope)
-{
-    switch (envelope->body_case) {
-    case PB_BODY(PROGRESS):
-    case PB_BODY(WRITER):
-    case PB_BODY(SELECTED_COMPONENT):
-    case PB_BODY(LEASE_EVENT):
-    case PB_BODY(WATCH_EVENT):
-        return true;
-    case PB_BODY(DOCUMENT_CHUNK):
-        return !envelope->document_chunk->last;
-    default:
-        return false;
-    }
-}
+#include "client/lib/keeper.h"
 
 /* ---- cancelling ---- */
 
@@ -79,6 +24,11 @@ struct sp_cancel *sp_cancel_create(void)
 void sp_cancel_now(struct sp_cancel *cancel)
 {
     SetEvent(cancel->event);
+}
+
+HANDLE cancel_event(const struct sp_cancel *cancel)
+{
+    return cancel ? cancel->event : NULL;
 }
 
 void sp_cancel_free(struct sp_cancel *cancel)
@@ -133,7 +83,28 @@ void call_destroy(struct sp_call *call)
     message_free(call->final);
     if (call->event)
         CloseHandle(call->event);
+    free(call->finishes);
     free(call);
+}
+
+bool call_is_cut(const struct sp_call *call)
+{
+    return call->link != call->client->link;
+}
+
+void calls_cut(struct sp_client *client)
+{
+    struct sp_call **link = &client->calls;
+    while (*link) {
+        struct sp_call *call = *link;
+        SetEvent(call->event);
+        if (call->given_up) {
+            *link = call->next;
+            call_destroy(call);
+        } else {
+            link = &call->next;
+        }
+    }
 }
 
 /* With the lock held. */
@@ -164,13 +135,21 @@ static void enqueue(struct sp_call *call, struct message *message)
     call->queued_bytes += message->size;
 }
 
+/* With the lock held. */
+static void learn_leases(struct sp_client *client, const struct sp_call *call, const PB(Envelope) * reply)
+{
+    const struct greeting *greeting = client->greeting;
+    if (greeting && held_learn(&client->held, reply, call->finishes, greeting->server.boot_id))
+        keeper_ensure(client);
+}
+
 void call_deliver(struct sp_client *client, struct message *message)
 {
     bool streamed = message_is_streamed(message->envelope);
     struct sp_call *ended = NULL;
     EnterCriticalSection(&client->lock);
     struct sp_call *call = client->calls;
-    while (call && call->id != message->envelope->id)
+    while (call && (call->id != message->envelope->id || call_is_cut(call)))
         call = call->next;
     if (call && call->given_up) {
         if (!streamed) {
@@ -184,6 +163,8 @@ void call_deliver(struct sp_client *client, struct message *message)
         call = NULL;
     }
     if (call) {
+        if (!streamed)
+            learn_leases(client, call, message->envelope);
         enqueue(call, message);
         SetEvent(call->event);
         message = NULL;
@@ -206,7 +187,7 @@ static struct message *dequeue(struct sp_call *call, struct sp_error **failure)
         call->first = message->next;
         message->next = NULL;
         call->queued_bytes -= message->size;
-    } else if (client->failure) {
+    } else if (call_is_cut(call)) {
         *failure = error_copy(client->failure);
     }
     bool overflowed = call->overflowed;
@@ -224,29 +205,41 @@ static struct message *dequeue(struct sp_call *call, struct sp_error **failure)
 
 /* ---- the public calls ---- */
 
-static struct sp_call *start(struct sp_client *client, const uint8_t *envelope, size_t size,
-                             const struct sp_call_options *options, message_handler *on_message,
-                             struct sp_error **error)
+static struct sp_call *call_create(struct sp_client *client, const char *finishes)
 {
     struct sp_call *call = calloc(1, sizeof *call);
-    if (call)
-        call->event = CreateEventW(NULL, FALSE, FALSE, NULL);
-    if (!call || !call->event) {
-        free(call);
+    if (!call)
+        return NULL;
+    call->client = client;
+    call->event = CreateEventW(NULL, FALSE, FALSE, NULL);
+    call->finishes = finishes ? _strdup(finishes) : NULL;
+    if (call->event && (call->finishes || !finishes))
+        return call;
+    call_destroy(call);
+    return NULL;
+}
+
+struct sp_call *call_start(struct sp_client *client, const uint8_t *envelope, size_t size,
+                           const struct sp_call_options *options, message_handler *on_message,
+                           const char *finishes, struct sp_error **error)
+{
+    struct sp_call *call = call_create(client, finishes);
+    if (!call) {
         error_give(error, error_no_memory());
         return NULL;
     }
-    call->client = client;
     call->options = *options;
     call->on_message = on_message;
     bool endless = call->options.timeout_ms == SP_FOREVER;
     if (endless)
         call->options.timeout_ms = 0;
-    uint32_t timeout_ms =
-        call->options.timeout_ms ? call->options.timeout_ms : client->server.default_timeout_ms;
+    const struct greeting *greeting = client->greeting;
+    uint32_t timeout_ms = call->options.timeout_ms;
+    if (timeout_ms == 0 && greeting)
+        timeout_ms = greeting->server.default_timeout_ms;
     /* The service ends what takes too long by itself, and says more about it than we could. Before the
      * greeting it does not know us yet. */
-    uint32_t grace_ms = client->hello ? CALL_GRACE_MS : 0;
+    uint32_t grace_ms = greeting ? CALL_GRACE_MS : 0;
     call->deadline = timeout_ms && !endless ? GetTickCount64() + timeout_ms + grace_ms : UINT64_MAX;
     if (client_send(client, call, envelope, size, call->options.timeout_ms, error))
         return call;
@@ -261,10 +254,17 @@ struct sp_call *sp_call_start(struct sp_client *client, const uint8_t *envelope,
                               const struct sp_call_options *options, struct sp_error **error)
 {
     struct sp_call_options none = {0};
-    if (envelope && size > 0)
-        return start(client, envelope, size, options ? options : &none, NULL, error);
-    error_give(error, error_create(SP_INVALID_ARGUMENT, "BAD_ARGUMENT", "", "The request is empty."));
-    return NULL;
+    if (!envelope || size == 0) {
+        error_give(error, error_create(SP_INVALID_ARGUMENT, "BAD_ARGUMENT", "", "The request is empty."));
+        return NULL;
+    }
+    /* What cannot be decoded here is the service's to refuse. */
+    struct message *request = message_decode(envelope, size, NULL);
+    bool ends = request && request->envelope->body_case == PB_BODY(FINISH_BACKUP);
+    struct sp_call *call = call_start(client, envelope, size, options ? options : &none, NULL,
+                                      ends ? request->envelope->finish_backup->lease_id : NULL, error);
+    message_free(request);
+    return call;
 }
 
 /* Waits for something to happen to the call until `until`, and forwards a cancel. False: nothing has. */
@@ -354,7 +354,7 @@ void sp_call_free(struct sp_call *call)
         return;
     struct sp_client *client = call->client;
     EnterCriticalSection(&client->lock);
-    bool open = !call->final && !client->failure;
+    bool open = !call->final && !call_is_cut(call);
     bool ended_unseen = false;
     for (struct message *message = call->first; message; message = message->next)
         ended_unseen = ended_unseen || !message_is_streamed(message->envelope);
@@ -374,21 +374,7 @@ void sp_call_free(struct sp_call *call)
     call_destroy(call);
 }
 
-/* ---- calls with messages ---- */
-
-static uint8_t *encode(const PB(Envelope) * request, size_t *size, struct sp_error **error)
-{
-    *size = shadowpipe__v1__envelope__get_packed_size(request);
-    uint8_t *bytes = malloc(*size ? *size : 1);
-    if (bytes)
-        shadowpipe__v1__envelope__pack(request, bytes);
-    else
-        error_give(error, error_no_memory());
-    return bytes;
-}
-
-/* The final message, off a call that is then gone. */
-static struct message *take_final(struct sp_call *call)
+struct message *call_take_final(struct sp_call *call)
 {
     struct message *final = call->final;
     EnterCriticalSection(&call->client->lock);
@@ -397,41 +383,4 @@ static struct message *take_final(struct sp_call *call)
     call->final = NULL;
     call_destroy(call);
     return final;
-}
-
-struct message *message_call(struct sp_client *client, const PB(Envelope) * request,
-                             PB(Envelope__BodyCase) expected, const struct message_options *options,
-                             struct sp_error **error)
-{
-    struct message_options none = {0};
-    const struct message_options *used = options ? options : &none;
-    struct sp_call_options call_options = {
-        .timeout_ms = used->timeout_ms, .context = used->context, .cancel = used->cancel};
-    size_t size;
-    uint8_t *bytes = encode(request, &size, error);
-    if (!bytes)
-        return NULL;
-    struct sp_call *call = start(client, bytes, size, &call_options, used->on_message, error);
-    free(bytes);
-    if (!call)
-        return NULL;
-    uint32_t slice_ms = used->on_tick ? TICK_MS : SP_FOREVER;
-    enum sp_wait waited;
-    while ((waited = sp_call_wait(call, slice_ms, NULL, NULL, error)) == SP_WAIT_PENDING) {
-        if (used->on_tick)
-            used->on_tick(used->context);
-    }
-    if (waited != SP_WAIT_DONE) {
-        sp_call_free(call);
-        return NULL;
-    }
-    struct message *reply = take_final(call);
-    if (reply->envelope->body_case == expected)
-        return reply;
-    error_give(error,
-               error_create(SP_INTERNAL, "UNEXPECTED_REPLY", "",
-                            "The service answered with something else than was asked for (%d, not %d).",
-                            (int)reply->envelope->body_case, (int)expected));
-    message_free(reply);
-    return NULL;
 }

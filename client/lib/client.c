@@ -1,18 +1,15 @@
 #include "client/lib/client.h"
 
-#include <process.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "client/lib/error.h"
-#include "client/lib/pipe.h"
+#include "client/lib/reader.h"
 
 enum {
-    READ_BYTES = 64 * 1024,
     WRITE_LIMIT_MS = 30000,
-    CONNECT_MS = 10000,
-    READER_STACK_BYTES = 256 * 1024
+    REASON_MS = 2000
 };
 
 const char *sp_version(void)
@@ -20,116 +17,41 @@ const char *sp_version(void)
     return SP_VERSION;
 }
 
-void client_fail(struct sp_client *client, struct sp_error *failure)
+/* ---- the end of a link ---- */
+
+struct sp_error *client_connection_lost(DWORD win32)
+{
+    return error_create(
+        SP_UNAVAILABLE, "CONNECTION_LOST",
+        "Try again; snapshots that were held on this connection are gone, if it does not come back.",
+        "The service ended the connection (error %lu).", (unsigned long)win32);
+}
+
+void client_break(struct sp_client *client, struct sp_error *failure, bool for_good)
 {
     EnterCriticalSection(&client->lock);
-    bool first = !client->failure;
-    if (first)
+    bool was_over = client->state == LINK_OVER;
+    bool is_closed = WaitForSingleObject(client->stop, 0) == WAIT_OBJECT_0;
+    bool returns = client->state == LINK_GREETING || (!for_good && client->keeper && held_any(&client->held));
+    if (!was_over) {
+        client->state = returns && !is_closed ? LINK_DOWN : LINK_OVER;
+        client->link++;
+        sp_error_free(client->failure);
         client->failure = failure;
-    for (struct sp_call *call = client->calls; call; call = call->next)
-        SetEvent(call->event);
-    LeaveCriticalSection(&client->lock);
-    if (!first)
-        sp_error_free(failure);
-    SetEvent(client->closed);
-}
-
-static struct sp_error *connection_lost(DWORD win32)
-{
-    struct sp_error *error =
-        error_create(SP_UNAVAILABLE, "CONNECTION_LOST",
-                     "Connect again; snapshots that were held on this connection are gone.",
-                     "The service ended the connection (error %lu).", (unsigned long)win32);
-    return error;
-}
-
-/* ---- reading ---- */
-
-/* False: the connection cannot go on. */
-static bool take_frame(struct sp_client *client, const uint8_t *payload, size_t size)
-{
-    struct sp_error *failure = NULL;
-    struct message *message = message_decode(payload, size, &failure);
-    if (!message) {
-        client_fail(client, failure);
-        return false;
+        failure = NULL;
+        held_detach_all(&client->held);
+        calls_cut(client);
     }
-    const PB(Envelope) *envelope = message->envelope;
-    if (envelope->id != 0) {
-        call_deliver(client, message);
-        return true;
-    }
-    /* Without an id: the service says why it ends the connection. */
-    if (envelope->body_case == PB_BODY(STATUS))
-        client_fail(client, error_from_status(envelope->status));
-    else
-        client_fail(client, error_create(SP_INTERNAL, "UNEXPECTED_REPLY", "", "A reply came without an id."));
-    message_free(message);
-    return false;
-}
-
-static bool take_bytes(struct sp_client *client, const uint8_t *data, size_t size)
-{
-    const uint8_t *payload;
-    size_t payload_size;
-    for (;;) {
-        switch (frame_reader_take(&client->frames, &data, &size, &payload, &payload_size)) {
-        case FRAME_NEED_MORE:
-            return true;
-        case FRAME_READY:
-            if (!take_frame(client, payload, payload_size))
-                return false;
-            break;
-        case FRAME_NO_MEMORY:
-            client_fail(client, error_no_memory());
-            return false;
-        case FRAME_BAD_LENGTH:
-        default:
-            client_fail(client, error_create(SP_DATA_LOSS, "MALFORMED_REPLY",
-                                             "Check that the pipe belongs to the Shadowpipe service.",
-                                             "What came from the pipe is not a frame of this protocol."));
-            return false;
-        }
-    }
-}
-
-/* The number of bytes read; 0 when the connection or the client has ended. */
-static DWORD read_some(struct sp_client *client, HANDLE event, uint8_t *buffer)
-{
-    OVERLAPPED overlapped = {.hEvent = event};
-    HANDLE either[2] = {event, client->stop};
-    DWORD read = 0;
-    if (!ReadFile(client->pipe, buffer, READ_BYTES, NULL, &overlapped) &&
-        GetLastError() != ERROR_IO_PENDING) {
-        client_fail(client, connection_lost(GetLastError()));
-        return 0;
-    }
-    if (WaitForMultipleObjects(2, either, FALSE, INFINITE) != WAIT_OBJECT_0)
-        CancelIoEx(client->pipe, &overlapped);
-    if (!GetOverlappedResult(client->pipe, &overlapped, &read, TRUE) || read == 0) {
-        client_fail(client, connection_lost(GetLastError()));
-        return 0;
-    }
-    return read;
-}
-
-static unsigned __stdcall reader_run(void *context)
-{
-    struct sp_client *client = context;
-    uint8_t *buffer = malloc(READ_BYTES);
-    HANDLE event = CreateEventW(NULL, TRUE, FALSE, NULL);
-    if (!buffer || !event) {
-        client_fail(client, error_no_memory());
+    if (client->state == LINK_OVER) {
+        SetEvent(client->closed);
+        SetEvent(client->settled);
     } else {
-        DWORD size;
-        do {
-            size = read_some(client, event, buffer);
-        } while (size > 0 && take_bytes(client, buffer, size));
+        ResetEvent(client->settled);
     }
-    if (event)
-        CloseHandle(event);
-    free(buffer);
-    return 0;
+    LeaveCriticalSection(&client->lock);
+    sp_error_free(failure);
+    if (!was_over)
+        SetEvent(client->broken);
 }
 
 /* ---- writing ---- */
@@ -157,12 +79,21 @@ static bool write_all(struct sp_client *client, const uint8_t *data, DWORD size)
     return GetOverlappedResult(client->pipe, &overlapped, &written, TRUE) && written == size;
 }
 
-/* A new id, and from now on replies with it are the call's. 0: the connection is over. */
-static uint32_t register_call(struct sp_client *client, struct sp_call *call, struct sp_error **error)
+/* With the lock held. */
+static bool takes_calls(const struct sp_client *client)
+{
+    bool is_keeper = client->keeper && GetCurrentThreadId() == client->keeper_id;
+    return client->state == LINK_UP || (client->state == LINK_GREETING && is_keeper);
+}
+
+/* A new id, and from now on replies with it on this link are the call's. 0: there is no link. */
+static uint32_t register_call(struct sp_client *client, struct sp_call *call, uint64_t *link,
+                              struct sp_error **error)
 {
     EnterCriticalSection(&client->lock);
     uint32_t id = 0;
-    if (client->failure) {
+    *link = client->link;
+    if (!takes_calls(client)) {
         error_give(error, error_copy(client->failure));
     } else {
         if (++client->last_id == 0)
@@ -170,6 +101,7 @@ static uint32_t register_call(struct sp_client *client, struct sp_call *call, st
         id = client->last_id;
         if (call) {
             call->id = id;
+            call->link = client->link;
             call->next = client->calls;
             client->calls = call;
         }
@@ -178,14 +110,44 @@ static uint32_t register_call(struct sp_client *client, struct sp_call *call, st
     return id;
 }
 
+/* False: nothing was written, or not all of it. */
+static bool write_on(struct sp_client *client, uint64_t link, const uint8_t *data, DWORD size)
+{
+    EnterCriticalSection(&client->write_lock);
+    EnterCriticalSection(&client->lock);
+    bool same = client->link == link;
+    LeaveCriticalSection(&client->lock);
+    bool sent = same && write_all(client, data, size);
+    if (same && !sent)
+        SetEvent(client->give_up); /* with the lock: it must not reach the next link */
+    LeaveCriticalSection(&client->write_lock);
+    return sent;
+}
+
+/* The service may have said why it went: the reader sees that first. */
+static void give_reason(struct sp_client *client, const struct sp_call *call, struct sp_error **error)
+{
+    bool cut = false;
+    DWORD waited = WAIT_OBJECT_0;
+    while (!cut && call && waited == WAIT_OBJECT_0) {
+        waited = WaitForSingleObject(call->event, REASON_MS);
+        EnterCriticalSection(&client->lock);
+        cut = call_is_cut(call);
+        LeaveCriticalSection(&client->lock);
+    }
+    EnterCriticalSection(&client->lock);
+    error_give(error, client->failure ? error_copy(client->failure) : client_connection_lost(ERROR_TIMEOUT));
+    LeaveCriticalSection(&client->lock);
+}
+
 bool client_send(struct sp_client *client, struct sp_call *call, const uint8_t *envelope, size_t size,
                  uint32_t timeout_ms, struct sp_error **error)
 {
     enum {
         TRAILER_BYTES = 12
     }; /* id and timeout_ms, behind the body: the last value of a field counts */
-    uint32_t told = client->server.max_request_bytes;
-    uint32_t limit = told ? told : FRAME_LIMIT_HELLO_BYTES;
+    const struct greeting *greeting = client->greeting;
+    uint32_t limit = greeting ? greeting->server.max_request_bytes : FRAME_LIMIT_HELLO_BYTES;
     if (size + TRAILER_BYTES > limit) {
         error_give(error, error_create(SP_INVALID_ARGUMENT, "TOO_LARGE", "Ask for less at once.",
                                        "The request has %zu bytes; the service takes %u at most.", size,
@@ -197,7 +159,8 @@ bool client_send(struct sp_client *client, struct sp_call *call, const uint8_t *
         error_give(error, error_no_memory());
         return false;
     }
-    uint32_t id = register_call(client, call, error);
+    uint64_t link;
+    uint32_t id = register_call(client, call, &link, error);
     bool sent = false;
     if (id != 0) {
         size_t end = FRAME_HEADER_BYTES + size;
@@ -208,16 +171,9 @@ bool client_send(struct sp_client *client, struct sp_call *call, const uint8_t *
         uint32_t length = (uint32_t)(end - FRAME_HEADER_BYTES);
         for (int i = 0; i < FRAME_HEADER_BYTES; i++)
             frame[i] = (uint8_t)(length >> (24 - 8 * i));
-        EnterCriticalSection(&client->write_lock);
-        sent = write_all(client, frame, (DWORD)end);
-        DWORD failure = GetLastError();
-        LeaveCriticalSection(&client->write_lock);
-        if (!sent) {
-            /* The service may have said why before it went: the reader sees that first. */
-            WaitForSingleObject(client->closed, 1000);
-            client_fail(client, connection_lost(failure));
-            error_give(error, error_copy(client->failure));
-        }
+        sent = write_on(client, link, frame, (DWORD)end);
+        if (!sent)
+            give_reason(client, call, error);
     }
     free(frame);
     return sent;
@@ -232,7 +188,9 @@ static void client_free(struct sp_client *client)
         client->calls = call->next;
         call_destroy(call);
     }
-    HANDLE handles[] = {client->pipe, client->stop, client->closed, client->write_event, client->reader};
+    HANDLE handles[] = {client->pipe,   client->stop,      client->closed,  client->settled,
+                        client->broken, client->next_link, client->give_up, client->write_event,
+                        client->reader, client->keeper};
     for (size_t i = 0; i < sizeof handles / sizeof *handles; i++) {
         if (handles[i] && handles[i] != INVALID_HANDLE_VALUE)
             CloseHandle(handles[i]);
@@ -240,8 +198,16 @@ static void client_free(struct sp_client *client)
     DeleteCriticalSection(&client->lock);
     DeleteCriticalSection(&client->write_lock);
     frame_reader_free(&client->frames);
-    message_free(client->hello);
+    while (client->greeting) {
+        struct greeting *greeting = client->greeting;
+        client->greeting = greeting->older;
+        message_free(greeting->hello);
+        free(greeting);
+    }
+    held_free(&client->held);
     sp_error_free(client->failure);
+    free((char *)client->options.client_name);
+    free((char *)client->options.client_version);
     free(client);
 }
 
@@ -252,25 +218,22 @@ void sp_close(struct sp_client *client)
     SetEvent(client->stop);
     if (client->reader)
         WaitForSingleObject(client->reader, INFINITE);
+    if (client->keeper) /* the reader, which starts it, has ended */
+        WaitForSingleObject(client->keeper, INFINITE);
     client_free(client);
 }
 
-static struct sp_client *client_create(void)
+static bool create_events(struct sp_client *client)
 {
-    struct sp_client *client = calloc(1, sizeof *client);
-    if (!client)
-        return NULL;
-    InitializeCriticalSection(&client->lock);
-    InitializeCriticalSection(&client->write_lock);
-    frame_reader_init(&client->frames, FRAME_LIMIT_REPLY_BYTES);
-    client->pipe = INVALID_HANDLE_VALUE;
     client->stop = CreateEventW(NULL, TRUE, FALSE, NULL);
     client->closed = CreateEventW(NULL, TRUE, FALSE, NULL);
+    client->settled = CreateEventW(NULL, TRUE, TRUE, NULL);
+    client->broken = CreateEventW(NULL, FALSE, FALSE, NULL);
+    client->next_link = CreateEventW(NULL, FALSE, FALSE, NULL);
+    client->give_up = CreateEventW(NULL, FALSE, FALSE, NULL);
     client->write_event = CreateEventW(NULL, TRUE, FALSE, NULL);
-    if (client->stop && client->closed && client->write_event)
-        return client;
-    client_free(client);
-    return NULL;
+    return client->stop && client->closed && client->settled && client->broken && client->next_link &&
+           client->give_up && client->write_event;
 }
 
 static void program_name(char *name, size_t size)
@@ -282,69 +245,91 @@ static void program_name(char *name, size_t size)
         (void)snprintf(name, size, "client");
 }
 
-static void server_fill(struct sp_client *client)
-{
-    const PB(HelloReply) *hello = client->hello->envelope->hello_reply;
-    struct sp_server *server = &client->server;
-    server->version = text_or_empty(hello->server_version);
-    server->protocol_major = hello->major;
-    server->protocol_minor = hello->minor;
-    server->boot_id = text_or_empty(hello->boot_id);
-    server->os_build = text_or_empty(hello->os_build);
-    server->simulated = hello->simulated;
-    server->connection_id = hello->connection_id;
-    server->caller_sid = "";
-    server->max_request_bytes = FRAME_LIMIT_REQUEST_BYTES;
-    if (hello->limits) {
-        if (hello->limits->max_request_bytes)
-            server->max_request_bytes = hello->limits->max_request_bytes;
-        server->default_timeout_ms = hello->limits->default_timeout_ms;
-    }
-    if (hello->caller) {
-        server->caller_sid = text_or_empty(hello->caller->sid);
-        server->caller_elevated = hello->caller->elevated;
-        server->caller_filtered_admin = hello->caller->filtered_admin;
-        for (size_t i = 0; i < hello->caller->n_rights; i++) {
-            if (hello->caller->rights[i] > 0 && hello->caller->rights[i] < 32)
-                server->rights |= 1u << hello->caller->rights[i];
-        }
-    }
-}
-
-static bool greet(struct sp_client *client, const struct sp_connect_options *options, uint32_t timeout_ms,
-                  struct sp_error **error)
+static struct sp_client *client_create(const struct sp_connect_options *options)
 {
     char program[65];
-    program_name(program, sizeof program);
+    struct sp_client *client = calloc(1, sizeof *client);
+    if (!client)
+        return NULL;
+    InitializeCriticalSection(&client->lock);
+    InitializeCriticalSection(&client->write_lock);
+    frame_reader_init(&client->frames, FRAME_LIMIT_REPLY_BYTES);
+    client->pipe = INVALID_HANDLE_VALUE;
     const char *name = text_or_empty(options->client_name);
+    program_name(program, sizeof program);
+    client->options = *options;
+    client->options.pipe = NULL; /* the name has it */
+    client->options.client_name = _strdup(*name ? name : program);
+    client->options.client_version = _strdup(text_or_empty(options->client_version));
+    if (create_events(client) && client->options.client_name && client->options.client_version)
+        return client;
+    client_free(client);
+    return NULL;
+}
+
+static struct sp_server describe(const PB(HelloReply) * hello)
+{
+    struct sp_server server = {
+        .version = text_or_empty(hello->server_version),
+        .protocol_major = hello->major,
+        .protocol_minor = hello->minor,
+        .boot_id = text_or_empty(hello->boot_id),
+        .os_build = text_or_empty(hello->os_build),
+        .simulated = hello->simulated,
+        .connection_id = hello->connection_id,
+        .caller_sid = "",
+        .max_request_bytes = FRAME_LIMIT_REQUEST_BYTES,
+    };
+    if (hello->limits) {
+        if (hello->limits->max_request_bytes)
+            server.max_request_bytes = hello->limits->max_request_bytes;
+        server.default_timeout_ms = hello->limits->default_timeout_ms;
+    }
+    if (hello->caller) {
+        server.caller_sid = text_or_empty(hello->caller->sid);
+        server.caller_elevated = hello->caller->elevated;
+        server.caller_filtered_admin = hello->caller->filtered_admin;
+        for (size_t i = 0; i < hello->caller->n_rights; i++) {
+            if (hello->caller->rights[i] > 0 && hello->caller->rights[i] < 32)
+                server.rights |= 1u << hello->caller->rights[i];
+        }
+    }
+    return server;
+}
+
+bool client_greet(struct sp_client *client, bool owner_checked, uint32_t timeout_ms, struct sp_error **error)
+{
     PB(Hello) hello = SHADOWPIPE__V1__HELLO__INIT;
     hello.major = PROTOCOL_MAJOR;
     hello.minor = PROTOCOL_MINOR;
-    hello.client_name = (char *)(*name ? name : program);
-    hello.client_version = (char *)text_or_empty(options->client_version);
+    hello.client_name = (char *)client->options.client_name;
+    hello.client_version = (char *)client->options.client_version;
     PB(Envelope) request = SHADOWPIPE__V1__ENVELOPE__INIT;
     request.body_case = PB_BODY(HELLO);
     request.hello = &hello;
     struct message_options message_options = {.timeout_ms = timeout_ms};
-    client->hello = message_call(client, &request, PB_BODY(HELLO_REPLY), &message_options, error);
-    if (!client->hello)
+    struct greeting *greeting = calloc(1, sizeof *greeting);
+    if (!greeting) {
+        error_give(error, error_no_memory());
         return false;
-    server_fill(client);
-    if (client->server.protocol_major == PROTOCOL_MAJOR)
+    }
+    greeting->hello = message_call(client, &request, PB_BODY(HELLO_REPLY), &message_options, error);
+    if (greeting->hello)
+        greeting->server = describe(greeting->hello->envelope->hello_reply);
+    if (greeting->hello && greeting->server.protocol_major == PROTOCOL_MAJOR) {
+        greeting->server.owner_checked = owner_checked;
+        greeting->older = client->greeting;
+        InterlockedExchangePointer((void *volatile *)&client->greeting, greeting);
         return true;
-    error_give(error, error_create(SP_UNIMPLEMENTED, "UNEXPECTED_REPLY",
-                                   "Install the same version of the client and the service.",
-                                   "The service speaks protocol %u, this program %d.",
-                                   (unsigned)client->server.protocol_major, PROTOCOL_MAJOR));
+    }
+    if (greeting->hello)
+        error_give(error, error_create(SP_UNIMPLEMENTED, "UNEXPECTED_REPLY",
+                                       "Install the same version of the client and the service.",
+                                       "The service speaks protocol %u, this program %d.",
+                                       (unsigned)greeting->server.protocol_major, PROTOCOL_MAJOR));
+    message_free(greeting->hello);
+    free(greeting);
     return false;
-}
-
-static bool start_reader(struct sp_client *client, struct sp_error **error)
-{
-    client->reader = (HANDLE)_beginthreadex(NULL, READER_STACK_BYTES, reader_run, client, 0, NULL);
-    if (!client->reader)
-        error_give(error, error_from_win32(GetLastError(), "_beginthreadex", "start a thread"));
-    return client->reader != NULL;
 }
 
 struct sp_client *sp_connect(const struct sp_connect_options *options, struct sp_error **error)
@@ -357,17 +342,17 @@ struct sp_client *sp_connect(const struct sp_connect_options *options, struct sp
     uint64_t deadline = GetTickCount64() + timeout_ms;
     if (!pipe_name_resolve(options->pipe, &name, error))
         return NULL;
-    struct sp_client *client = client_create();
+    struct sp_client *client = client_create(options);
     if (!client) {
         error_give(error, error_no_memory());
         return NULL;
     }
     bool owner_checked = false;
+    client->name = name;
     client->pipe = pipe_open(&name, deadline, &owner_checked, error);
-    client->server.owner_checked = owner_checked;
-    if (client->pipe != INVALID_HANDLE_VALUE && start_reader(client, error)) {
+    if (client->pipe != INVALID_HANDLE_VALUE && reader_start(client, error)) {
         uint64_t now = GetTickCount64();
-        if (greet(client, options, now < deadline ? (uint32_t)(deadline - now) : 1, error))
+        if (client_greet(client, owner_checked, now < deadline ? (uint32_t)(deadline - now) : 1, error))
             return client;
     }
     sp_close(client);
@@ -376,7 +361,7 @@ struct sp_client *sp_connect(const struct sp_connect_options *options, struct sp
 
 const struct sp_server *sp_get_server(const struct sp_client *client)
 {
-    return &client->server;
+    return &client->greeting->server;
 }
 
 bool sp_wait_closed(struct sp_client *client, uint32_t wait_ms)

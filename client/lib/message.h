@@ -23,10 +23,12 @@ struct message_options {
     void (*on_tick)(void *context); /* now and then while nothing comes; may be NULL */
     void *context;
     struct sp_cancel *cancel;
+    struct sp_cancel *patience; /* ends only the wait for a broken connection; may be NULL */
 };
 
 /* Sends the request, of which only the body counts, and waits for the final reply, whose body must be
- * `expected`. NULL on failure. `options` may be NULL. */
+ * `expected`. While the connection is broken it waits, too; when it breaks under a FinishBackup, RenewLease,
+ * AttachLease or WatchLease, these are sent again. NULL on failure. `options` may be NULL. */
 struct message *message_call(struct sp_client *client, const PB(Envelope) * request,
                              PB(Envelope__BodyCase) expected, const struct message_options *options,
                              struct sp_error **error);

@@ -112,7 +112,8 @@ struct sp_error {
     enum sp_code code;
     /* A stable word for programs: the service's (proto/PROTOCOL.md lists them) or the library's own:
      * NO_SERVICE, ACCESS_DENIED, UNTRUSTED_SERVER, PIPE_BUSY, CONNECTION_LOST, TIMEOUT, MALFORMED_REPLY,
-     * UNEXPECTED_REPLY, TOO_LARGE, BAD_ARGUMENT, DAMAGED_DOCUMENT, NO_MEMORY, WIN32. */
+     * UNEXPECTED_REPLY, TOO_LARGE, BAD_ARGUMENT, DAMAGED_DOCUMENT, LEASE_LOST, OUTCOME_UNKNOWN, NO_MEMORY,
+     * WIN32. */
     const char *reason;
     const char *message; /* what failed and why: one English sentence */
     const char *advice;  /* what to do: one sentence, "" where there is nothing to advise */
@@ -143,6 +144,20 @@ SP_API void sp_error_free(struct sp_error *error);
 
 struct sp_client;
 
+/* What becomes of the connection of a client that holds leases. */
+enum sp_connection_event_kind {
+    SP_CONNECTION_BROKEN = 1,     /* `error` says how; the library tries to get it back */
+    SP_CONNECTION_LEASE_LOST = 2, /* the snapshot of `lease_id` is gone for good; `error` says why */
+    SP_CONNECTION_BACK = 3,       /* with all leases that are not lost */
+    SP_CONNECTION_OVER = 4        /* it did not come back in time; every further call fails */
+};
+
+struct sp_connection_event {
+    enum sp_connection_event_kind kind;
+    const char *lease_id;         /* or "" */
+    const struct sp_error *error; /* or NULL; lives until the callback returns */
+};
+
 struct sp_connect_options {
     /* The name of the pipe, with or without "\\.\pipe\". NULL or "": the environment variable
      * SHADOWPIPE_PIPE, and without it SP_DEFAULT_PIPE. */
@@ -152,9 +167,27 @@ struct sp_connect_options {
     const char *client_version;
     /* For opening the pipe and for the greeting. 0 = 10 s. */
     uint32_t timeout_ms;
+    /* A client that holds leases gets its connection back by itself when the service was restarted, for an
+     * upgrade or after a crash: the snapshots stay, and their paths. It tries for reconnect_ms after the
+     * connection broke; 0 = 10 min, about as long as snapshots are kept without the service. */
+    bool no_reconnect;
+    uint32_t reconnect_ms;
+    /* May be NULL. Unlike all others this callback runs on a thread of the library's own. It must not call
+     * functions with this client but sp_wait_closed and sp_get_server, and not wait for long. */
+    void (*on_connection)(void *context, const struct sp_connection_event *event);
+    void *context;
 };
 
 /* Connects and greets. `options` may be NULL.
+ *
+ * A client that has no lease loses its connection when that breaks: calls in progress and all later ones fail
+ * with CONNECTION_LOST. With leases (of sp_create_snapshot, sp_attach_snapshot and sp_attach_lease, until
+ * they are finished) the library connects again and attaches them. Meanwhile new calls wait, each for its
+ * timeout_ms at most (sp_call_start does not: it fails). Of those in progress sp_finish, sp_finish_backup,
+ * sp_renew_lease, sp_attach_lease and sp_watch_lease go on by themselves; the others fail with
+ * CONNECTION_LOST, sp_create_snapshot too: with a job_key it can be asked again. What cannot be told of a
+ * finish, because the service does not know its lease any more, is SP_UNKNOWN with OUTCOME_UNKNOWN. With a
+ * lease that was lost, calls fail with SP_DATA_LOSS, LEASE_LOST.
  *
  * The pipe is opened at identification level, so its server can see who calls and cannot act as the
  * caller. A server is trusted when its pipe belongs to SYSTEM or Administrators. A pipe that `pipe`
@@ -187,11 +220,11 @@ struct sp_server {
     uint32_t default_timeout_ms;
 };
 
-/* What the service said about itself. Lives as long as the client. */
+/* What the service said about itself, at the latest connection. Lives as long as the client. */
 SP_API const struct sp_server *sp_get_server(const struct sp_client *client);
 
-/* Waits up to wait_ms (0 = look only) for the connection to end by itself. True: it has ended, every
- * further call fails, and the snapshots made on it are lost. */
+/* Waits up to wait_ms (0 = look only) for the connection to end by itself. True: it has ended for good, every
+ * further call fails, and the snapshots made on it are lost. One that is broken and may come back has not. */
 SP_API bool sp_wait_closed(struct sp_client *client, uint32_t wait_ms);
 
 /* ------------------------------------------------------------------------------------------------
@@ -529,7 +562,8 @@ struct sp_lease_watch {
     struct sp_cancel *cancel; /* may be NULL */
 };
 
-/* Tells what becomes of a lease. True: it has ended. False: the watching ended otherwise; see *error. */
+/* Tells what becomes of a lease. True: it has ended. False: the watching ended otherwise; see *error. When a
+ * connection that was broken is back, the events begin again with SP_LEASE_PRESENT, as number 1. */
 SP_API bool sp_watch_lease(struct sp_client *client, const struct sp_lease_watch *watch,
                            struct sp_error **error);
 

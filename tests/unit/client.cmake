@@ -23,6 +23,7 @@ if(WIN32)
       lease
       lib
       manage
+      reconnect
   )
     shadowpipe_add_unit_test(client_${part} SOURCES client_${part}.c client_support.c client_fake_server.c
                              LIBRARIES shadowpipe_client)

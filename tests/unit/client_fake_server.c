@@ -29,33 +29,52 @@ static unsigned __stdcall play(void *context)
     return 0;
 }
 
-void fake_server_start(struct fake_server *server, void (*scene)(struct fake_server *server))
+/* One connection, and a thread that plays on it. */
+static void open_pipe(struct fake_server *server, void (*scene)(struct fake_server *server))
 {
-    static int count;
-    memset(server, 0, sizeof *server);
     server->scene = scene;
-    (void)snprintf(server->pipe, sizeof server->pipe, "\\\\.\\pipe\\shadowpipe-test-%lu-%d",
-                   GetCurrentProcessId(), count++);
+    server->left_size = server->left_at = 0;
     server->handle =
         CreateNamedPipeA(server->pipe, PIPE_ACCESS_DUPLEX, PIPE_TYPE_BYTE | PIPE_READMODE_BYTE | PIPE_WAIT, 1,
                          65536, 65536, 0, NULL);
     require(server->handle != INVALID_HANDLE_VALUE, "no pipe");
-    server->go = CreateEventW(NULL, FALSE, FALSE, NULL);
-    server->reached = CreateEventW(NULL, FALSE, FALSE, NULL);
     arena_init(&server->arena, DECODE_LIMIT_REQUEST_BYTES);
     frame_reader_init(&server->frames, FRAME_LIMIT_REQUEST_BYTES);
     server->thread = (HANDLE)_beginthreadex(NULL, 0, play, server, 0, NULL);
     require(server->thread != NULL, "no thread");
 }
 
-void fake_server_stop(struct fake_server *server)
+static void wait_for_scene(struct fake_server *server)
 {
     require(WaitForSingleObject(server->thread, LIMIT_MS) == WAIT_OBJECT_0, "the scene does not end");
     CloseHandle(server->thread);
-    CloseHandle(server->go);
-    CloseHandle(server->reached);
     arena_free(&server->arena);
     frame_reader_free(&server->frames);
+}
+
+void fake_server_start(struct fake_server *server, void (*scene)(struct fake_server *server))
+{
+    static int count;
+    memset(server, 0, sizeof *server);
+    (void)snprintf(server->pipe, sizeof server->pipe, "\\\\.\\pipe\\shadowpipe-test-%lu-%d",
+                   GetCurrentProcessId(), count++);
+    server->boot_id = "boot";
+    server->go = CreateEventW(NULL, FALSE, FALSE, NULL);
+    server->reached = CreateEventW(NULL, FALSE, FALSE, NULL);
+    open_pipe(server, scene);
+}
+
+void fake_server_again(struct fake_server *server, void (*scene)(struct fake_server *server))
+{
+    wait_for_scene(server);
+    open_pipe(server, scene);
+}
+
+void fake_server_stop(struct fake_server *server)
+{
+    wait_for_scene(server);
+    CloseHandle(server->go);
+    CloseHandle(server->reached);
 }
 
 const PB(Envelope) * fake_receive(struct fake_server *server)
@@ -118,7 +137,7 @@ void fake_greet(struct fake_server *server)
     reply.id = fake_expect(server, PB_BODY(HELLO))->id;
     hello.major = PROTOCOL_MAJOR;
     hello.server_version = "9.9.9";
-    hello.boot_id = "boot";
+    hello.boot_id = (char *)server->boot_id;
     hello.connection_id = 7;
     hello.simulated = true;
     hello.limits = &limits;

@@ -12,7 +12,8 @@
 #include "proto/frame.h"
 
 struct fake_server {
-    char pipe[64]; /* the name to connect to */
+    char pipe[64];       /* the name to connect to */
+    const char *boot_id; /* of fake_greet */
     HANDLE handle;
     HANDLE thread;
     HANDLE go;      /* a test lets its scene go on by setting this */
@@ -26,6 +27,8 @@ struct fake_server {
 };
 
 void fake_server_start(struct fake_server *server, void (*scene)(struct fake_server *server));
+/* After the scene's end: another connection on the same name, with a scene of its own. */
+void fake_server_again(struct fake_server *server, void (*scene)(struct fake_server *server));
 /* Waits for the scene's end. */
 void fake_server_stop(struct fake_server *server);
 
