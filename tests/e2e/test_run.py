@@ -135,10 +135,10 @@ def test_without_a_service(prefix, new_service):
     assert done.returncode in OWN_CODES
 
 
-def start_run(prefix, service, folder, *options):
+def start_run(prefix, service, folder, *options, stderr=subprocess.DEVNULL):
     """A run whose program waits for a file; returns when the program is ready."""
     process = services.start_client(prefix, service, "run", "-v", "S:", *options, "--", HELPER, "wait",
-                                    wine.windows_path(folder / "go"), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+                                    wine.windows_path(folder / "go"), stdout=subprocess.PIPE, stderr=stderr)
     while b"ready" not in (line := process.stdout.readline()):
         assert line, "the program did not start"
     return process
@@ -166,8 +166,8 @@ def test_ctrl_c_ends_the_program_and_cleans_up(prefix, service, folder, volumes,
     wait_until(lambda: not machine.copies(), "the snapshot goes")
 
 
-def test_service_that_dies_under_a_run_is_reported(prefix, service, folder, volumes, machine):
-    process = start_run(prefix, service, folder)
+def test_service_that_dies_and_does_not_come_back_is_reported(prefix, service, folder, volumes, machine):
+    process = start_run(prefix, service, folder, "--reconnect", "1s")
     service.kill()
     (folder / "go").touch()
     process.wait(wine.LIMIT)
@@ -177,3 +177,35 @@ def test_service_that_dies_under_a_run_is_reported(prefix, service, folder, volu
     service.start()
     done = services.run_client(prefix, service, "run", "-v", "S:", *report())
     assert done.returncode == 0
+
+
+def read_until(stream, words):
+    while words not in (line := stream.readline()):
+        assert line, f"{words} never came"
+
+
+def test_service_that_dies_under_a_run_and_comes_back(prefix, service, folder, volumes, machine):
+    process = start_run(prefix, service, folder, "--as", "S:=X:", stderr=subprocess.PIPE)
+    for _ in range(2):
+        service.kill()
+        read_until(process.stderr, b"connection to the service was lost")
+        service.start()
+        read_until(process.stderr, b"connected again")
+    assert "X" in prefix.drives()
+    (folder / "go").touch()
+    _, stderr = process.communicate(timeout=wine.LIMIT)
+    assert process.returncode == 0, stderr
+    assert "BackupComplete" in [e[0] for e in machine.writer_events()]
+    wait_until(lambda: not machine.copies(), "the snapshot goes")
+
+
+def test_snapshot_is_held_over_a_restart(prefix, service, volumes, machine):
+    process = services.start_client(prefix, service, "snapshot", "-v", "S:", stdin=subprocess.PIPE,
+                                    stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert b"Snapshot set" in process.stdout.readline()
+    service.kill()
+    service.start()
+    _, stderr = process.communicate(b"\r\n", timeout=wine.LIMIT)
+    assert process.returncode == 0, stderr
+    assert "BackupComplete" in [e[0] for e in machine.writer_events()]
+    wait_until(lambda: not machine.copies(), "the snapshot goes")
