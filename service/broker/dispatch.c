@@ -8,6 +8,7 @@
 #include "service/broker/hold_point.h"
 #include "service/broker/inventory.h"
 #include "service/broker/job.h"
+#include "service/broker/finish.h"
 #include "service/broker/lease.h"
 #include "service/broker/lease_term.h"
 #include "service/broker/lease_watch.h"

@@ -56,16 +56,6 @@ struct lease {
     bool is_changed;           /* for those who watch */
 };
 
-/* A FinishBackup that waits for the set's completion. */
-struct finish {
-    struct request request; /* first: they are cast */
-    struct list link;       /* in the set's */
-    struct broker *broker;
-    /* Of the lease, whose record stays until it is answered: its client can ask again after a crash. */
-    char lease_id[GUID_CHARS];
-    bool is_stored;
-};
-
 /* For a member of a held set. NULL without memory. */
 struct lease *lease_create(struct job *job);
 /* As the store has it, for adoption.c to link; what it is of may be gone. NULL without memory. */
@@ -91,7 +81,6 @@ bool tokens_equal(const char *one, const char *other);
 /* NULL, or why this connection may not finish the lease, which is gone if it was lost. */
 PB(Status) *
     lease_check_finish(struct connection *connection, const PB(FinishBackup) * finish, struct lease **lease);
-void lease_finish(struct connection *connection, const PB(Envelope) * envelope);
 void leases_list(struct connection *connection, const PB(Envelope) * envelope);
 /* The connection ends. */
 void leases_abandon(struct connection *connection);
@@ -106,8 +95,6 @@ void leases_lose_snapshot(struct broker *broker, const char *snapshot_id, const 
 void leases_compare(struct broker *broker, PB(Snapshot) *const *snapshots, size_t count, uint64_t asked_ms);
 /* The record's snapshots are gone. */
 void leases_lose_record(struct record *record, const char *reason);
-/* The set's end answers those who wait for it. */
-void finishes_reply(struct set *set, PB(Completion) completion, PB(Status) * failure);
 void leases_free(struct broker *broker);
 
 #endif

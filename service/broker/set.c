@@ -10,6 +10,7 @@
 #include "service/broker/gate.h"
 #include "service/broker/held.h"
 #include "service/broker/job.h"
+#include "service/broker/finish.h"
 #include "service/broker/lease.h"
 #include "service/broker/lease_documents.h"
 #include "service/broker/log.h"

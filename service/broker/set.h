@@ -7,8 +7,8 @@
  * a COPY snapshot exists, Release always. set.c has its life, set_wishes.c what it is to be, set_steps.c the
  * calls, set_components.c those about components and documents, set_writers.c who of the writers takes part
  * and how they fare, set_failures.c what a failed call comes to, set_record.c what is stored of a persistent
- * one, set_check.c whether its snapshots are still there, set_end.c the end; held.h and adoption.h have those that
- * outlive the service. */
+ * one, set_check.c whether its snapshots are still there, set_end.c the end; held.h and adoption.h have those
+ * that outlive the service. */
 #ifndef SHADOWPIPE_BROKER_SET_H
 #define SHADOWPIPE_BROKER_SET_H
 
