@@ -531,15 +531,23 @@ static bool take_answer(struct requester *requester, const PB(Envelope) * envelo
     }
 }
 
+/* In words: one that holds snapshots takes a pipe that just breaks for the end of another service. */
+static void refuse_stranger(struct connection *connection)
+{
+    broker_log(connection->broker, BROKER_LOG_WARNING,
+               "process %u dialled in as a requester that nobody waits for; refused",
+               (unsigned)connection->process_id);
+    connection_refuse(connection, status_make(&connection->broker->arena, PB_CODE(PERMISSION_DENIED),
+                                              "NOT_AWAITED", "nobody waits for this requester process"));
+}
+
 bool requester_frame(struct connection *connection, const PB(Envelope) * envelope)
 {
     struct requester *requester = connection->requester;
     if (requester == NULL) {
         bool accepted = dial_in(connection, envelope);
         if (!accepted)
-            broker_log(connection->broker, BROKER_LOG_WARNING,
-                       "process %u dialled in as a requester that nobody waits for; refused",
-                       (unsigned)connection->process_id);
+            refuse_stranger(connection);
         return accepted;
     }
     if (envelope->body_case == PB_BODY(CANCEL_REPLY))

@@ -19,6 +19,8 @@ struct requester {
     const struct requester_limits *limits;
     DWORD orphan_grace_ms;
     bool welcomed; /* on the present pipe */
+    bool refused;  /* by a service that knows nothing of it */
+    ULONGLONG grace_end_ms;
     struct channel channel;
     struct worker worker;
 };
@@ -93,6 +95,7 @@ static bool take_cancel(struct requester *requester, const PB(Envelope) * envelo
 static bool take_welcome(struct requester *requester, const PB(Envelope) * envelope)
 {
     if (envelope->body_case != PB_BODY(REQUESTER_WELCOME) || envelope->id != HELLO_ID) {
+        requester->refused = envelope->body_case == PB_BODY(STATUS);
         log_failure("the service does not welcome this requester");
         return false;
     }
@@ -240,18 +243,24 @@ static void finish_calls(struct requester *requester)
     watchdog_rest();
 }
 
-/* Holds the snapshots until a service is there again. True: the pipe is open, `hello` tells of them. */
+/* Holds the snapshots until a service is there again. True: the pipe is open, `hello` tells of them. The
+ * grace is that of the last service that has welcomed it: one that ends before it comes to that changes
+ * nothing. */
 static bool dial_in_again(struct requester *requester, struct arena *arena, PB(RequesterHello) * hello)
 {
-    ULONGLONG end_ms = GetTickCount64() + requester->orphan_grace_ms;
-    log_failure("the service is gone; holding the snapshots for up to %lu s",
-                requester->orphan_grace_ms / 1000);
+    if (requester->welcomed) {
+        requester->grace_end_ms = GetTickCount64() + requester->orphan_grace_ms;
+        log_failure("the service is gone; holding the snapshots for up to %lu s",
+                    requester->orphan_grace_ms / 1000);
+    } else {
+        Sleep(requester->limits->redial_ms);
+    }
     arena_reset(arena);
     hello->n_snapshots = 0;
     watchdog_step("GetSnapshotProperties", requester->limits->abort_ms);
     worker_describe(&requester->worker, arena, hello);
     watchdog_rest();
-    while (GetTickCount64() < end_ms) {
+    while (GetTickCount64() < requester->grace_end_ms) {
         DWORD error = channel_open(&requester->channel, requester->arguments->pipe_name,
                                    requester->limits->redial_ms, CHANNEL_SERVER_SAME_USER);
         if (error == ERROR_SUCCESS) {
@@ -297,7 +306,7 @@ static int run_connections(struct requester *requester, struct arena *arena)
             worker_end(&requester->worker);
             return requester->welcomed ? REQUESTER_EXIT_DONE : REQUESTER_EXIT_NO_SERVICE;
         }
-        if (!requester->welcomed || !worker_holds_snapshots(&requester->worker) ||
+        if (requester->refused || !worker_holds_snapshots(&requester->worker) ||
             !dial_in_again(requester, arena, &hello)) {
             return clean_up(requester);
         }

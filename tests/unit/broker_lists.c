@@ -537,6 +537,7 @@ static void test_long_hello(void **state)
     peer_send(world, peer, &envelope);
     assert_false(peer->is_open);
     assert_non_null(strstr(world->log, "nobody waits for"));
+    assert_string_equal(client_status(peer, 0)->reason, "NOT_AWAITED"); /* it need not hold them any longer */
     world_end(world);
 }
 

@@ -224,8 +224,8 @@ static void holds_nothing_where_there_is_no_grace(void **state)
     service_end(&service);
 }
 
-/* A service that does not want it closes the pipe: then there is nothing to hold the snapshots for, and the
- * grace is not waited for. */
+/* A service that knows nothing of it says so: then there is nothing to hold the snapshots for, and the grace
+ * is not waited for. */
 static void releases_when_it_is_refused(void **state)
 {
     (void)state;
@@ -237,10 +237,57 @@ static void releases_when_it_is_refused(void **state)
     service_break(&service);
     service_listen(&service);
     assert_non_null(service_receive(&service));
+    PB(Status) status = SHADOWPIPE__V1__STATUS__INIT;
+    PB(Envelope) refusal = SHADOWPIPE__V1__ENVELOPE__INIT;
+    refusal.body_case = PB_BODY(STATUS);
+    refusal.status = &status;
+    service_send(&service, &refusal);
     assert_int_equal(service_exit_code(&service), REQUESTER_EXIT_ORPHAN_ENDED);
     assert_int_equal(service_logged(&service, "object\treleased"), 1);
     assert_int_equal(service_logged(&service, "BackupComplete"), 0);
     assert_int_equal(service_logged(&service, "AbortBackup"), 0); /* it would reach the writers of others */
+    service_end(&service);
+}
+
+/* A service that ends while a requester dials in has refused nothing: the next one is dialled in to, within
+ * the same grace. */
+static void a_service_that_ends_before_its_welcome(void **state)
+{
+    (void)state;
+    struct service service;
+    service_init(&service);
+    service_start_welcomed(&service);
+    call_first(&service, 7);
+    for (int i = 0; i < 3; i++) {
+        service_break(&service);
+        service_listen(&service);
+        const PB(Envelope) *hello = service_receive(&service);
+        assert_non_null(hello);
+        assert_int_equal(hello->requester_hello->session_phase,
+                         PB_VALUE(SESSION_PHASE, SESSION_PHASE_CREATED));
+    }
+    assert_int_equal(service_logged(&service, "object\treleased"), 0);
+    service_welcome(&service);
+    service_good(&service, PB_METHOD(BACKUP_COMPLETE));
+    service_good(&service, PB_METHOD(RELEASE_OBJECT));
+    assert_int_equal(service_exit_code(&service), REQUESTER_EXIT_DONE);
+    service_end(&service);
+}
+
+static void the_grace_is_no_longer_for_that(void **state)
+{
+    (void)state;
+    struct service service;
+    service_init(&service);
+    service.arguments.orphan_grace_ms = 1500;
+    service_start_welcomed(&service);
+    call_first(&service, 7);
+    service_break(&service);
+    service_listen(&service);
+    assert_non_null(service_receive(&service));
+    service_break(&service); /* and nobody comes any more */
+    assert_int_equal(service_exit_code(&service), REQUESTER_EXIT_ORPHAN_ENDED);
+    assert_int_equal(service_logged(&service, "object\treleased"), 1);
     service_end(&service);
 }
 
@@ -472,6 +519,8 @@ int main(int count, char **arguments)
         cmocka_unit_test(the_last_service_says_how_long_it_holds),
         cmocka_unit_test(holds_nothing_where_there_is_no_grace),
         cmocka_unit_test(releases_when_it_is_refused),
+        cmocka_unit_test(a_service_that_ends_before_its_welcome),
+        cmocka_unit_test(the_grace_is_no_longer_for_that),
         cmocka_unit_test(completes_before_it_dials_in_again),
         cmocka_unit_test(the_watchdog_ends_a_duty_that_hangs),
         cmocka_unit_test(the_watchdog_ends_a_call_that_never_returns),
