@@ -456,7 +456,7 @@ static void test_volumes_have_names(void **state)
     (void)state;
     struct volume_list list;
     bool found = false;
-    host_volumes_enumerate(&list);
+    host_volumes_enumerate(&list, true);
     assert_string_equal(list.failure, "");
     for (size_t i = 0; i < list.count; i++) {
         const struct host_volume *volume = &list.volumes[i];
