@@ -100,24 +100,27 @@ static bool create_process(struct child *child, HANDLE handoff, LPPROC_THREAD_AT
 }
 
 /* Without the list every inheritable handle of this process would go to the child. */
-static bool create_with_handle_list(struct child *child, HANDLE handoff)
+static bool create_with_attributes(struct child *child, HANDLE handoff, HANDLE job)
 {
     SIZE_T size = 0;
     HANDLE inherited[] = {handoff};
-    InitializeProcThreadAttributeList(NULL, 1, 0, &size);
+    HANDLE jobs[] = {job};
+    InitializeProcThreadAttributeList(NULL, 2, 0, &size);
     LPPROC_THREAD_ATTRIBUTE_LIST attributes = malloc(size);
     if (attributes == NULL) {
         set_failure(child, "malloc", ERROR_NOT_ENOUGH_MEMORY);
         return false;
     }
     bool created = false;
-    if (!InitializeProcThreadAttributeList(attributes, 1, 0, &size)) {
+    if (!InitializeProcThreadAttributeList(attributes, 2, 0, &size)) {
         set_failure(child, "InitializeProcThreadAttributeList", GetLastError());
         free(attributes);
         return false;
     }
     if (UpdateProcThreadAttribute(attributes, 0, PROC_THREAD_ATTRIBUTE_HANDLE_LIST, inherited,
-                                  sizeof inherited, NULL, NULL)) {
+                                  sizeof inherited, NULL, NULL) &&
+        UpdateProcThreadAttribute(attributes, 0, PROC_THREAD_ATTRIBUTE_JOB_LIST, jobs, sizeof jobs, NULL,
+                                  NULL)) {
         created = create_process(child, handoff, attributes);
     } else {
         set_failure(child, "UpdateProcThreadAttribute", GetLastError());
@@ -125,6 +128,29 @@ static bool create_with_handle_list(struct child *child, HANDLE handoff)
     DeleteProcThreadAttributeList(attributes);
     free(attributes);
     return created;
+}
+
+static BOOL set_ends_with_job(HANDLE job, bool ends)
+{
+    JOBOBJECT_EXTENDED_LIMIT_INFORMATION limits = {
+        .BasicLimitInformation.LimitFlags = ends ? JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE : 0};
+    return SetInformationJobObject(job, JobObjectExtendedLimitInformation, &limits, sizeof limits);
+}
+
+/* CreateProcess makes the process, then lets its thread run. If this process dies in between, nobody does, and
+ * the other would stay for ever: so the job's only handle, which goes with this process, ends it till then. */
+static void create_in_job(struct child *child, HANDLE handoff)
+{
+    HANDLE job = CreateJobObjectW(NULL, NULL);
+    if (job == NULL || !set_ends_with_job(job, true)) {
+        set_failure(child, "CreateJobObject", GetLastError());
+    } else if (create_with_attributes(child, handoff, job) && !set_ends_with_job(job, false)) {
+        log_error(BROKER_LOG_ERROR, GetLastError(), "process %lu cannot be let out of its job and is ended",
+                  child->process_id);
+    }
+    if (job != NULL) {
+        CloseHandle(job);
+    }
 }
 
 static void start_work(struct helper_job *job)
@@ -145,7 +171,7 @@ static void start_work(struct helper_job *job)
     } else if (!SetHandleInformation(read_end, HANDLE_FLAG_INHERIT, HANDLE_FLAG_INHERIT)) {
         set_failure(child, "SetHandleInformation", GetLastError());
     } else {
-        create_with_handle_list(child, read_end);
+        create_in_job(child, read_end);
     }
     CloseHandle(read_end);
 }

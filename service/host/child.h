@@ -1,8 +1,8 @@
 /* Requester processes: started on the helper thread, or found again there, and watched until they exit.
  *
- * A requester inherits one handle, the read end of its hand-off pipe, and is in no job: one that holds
- * snapshots has to outlive the service, and is found again by the next process of it. `children` is the loop
- * thread's; the functions called back are the host's. */
+ * A requester inherits one handle, the read end of its hand-off pipe. It is in a job that would end it with
+ * the service only until it runs: one that holds snapshots has to outlive the service, and is found again by
+ * the next process of it. `children` is the loop thread's; the functions called back are the host's. */
 #ifndef SHADOWPIPE_HOST_CHILD_H
 #define SHADOWPIPE_HOST_CHILD_H
 

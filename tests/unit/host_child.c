@@ -474,6 +474,71 @@ static void test_volumes_have_names(void **state)
     host_volumes_free(&list);
 }
 
+/* ---- the service dies while it starts a process ---- */
+
+// NOLINTNEXTLINE(readability-function-size): the system's signature
+static BOOL WINAPI die_in_create(LPCWSTR application, LPWSTR command, LPSECURITY_ATTRIBUTES process,
+                                 LPSECURITY_ATTRIBUTES thread, BOOL inherit, DWORD flags, LPVOID environment,
+                                 LPCWSTR directory, LPSTARTUPINFOW startup, LPPROCESS_INFORMATION information)
+{
+    /* Where CreateProcess itself lets the thread run, this one has died. */
+    if (CreateProcessW(application, command, process, thread, inherit, flags | CREATE_SUSPENDED, environment,
+                       directory, startup, information)) {
+        TerminateProcess(GetCurrentProcess(), information->dwProcessId);
+    }
+    return FALSE;
+}
+
+static int be_dying_service(void)
+{
+    struct requester_arguments arguments = arguments_for(L"sleep");
+    set_up(NULL);
+    win32.create_process = die_in_create;
+    child_start(&children, 5, &arguments);
+    SERVE_UNTIL(&loop, exits == 1);
+    return 0;
+}
+
+static void test_a_process_that_never_ran_ends_with_the_service(void **state)
+{
+    (void)state;
+    wchar_t path[MAX_PATH];
+    wchar_t command[MAX_PATH + 32];
+    STARTUPINFOW startup = {.cb = sizeof startup};
+    PROCESS_INFORMATION service;
+    DWORD process_id = 0;
+    assert_int_not_equal(GetModuleFileNameW(NULL, path, MAX_PATH), 0);
+    swprintf(command, ARRAYSIZE(command), L"\"%ls\" --dying-service", path);
+    assert_true(CreateProcessW(path, command, NULL, NULL, FALSE, 0, NULL, NULL, &startup, &service));
+    assert_int_equal(WaitForSingleObject(service.hProcess, SUPPORT_LIMIT_MS), WAIT_OBJECT_0);
+    assert_true(GetExitCodeProcess(service.hProcess, &process_id));
+    CloseHandle(service.hThread);
+    CloseHandle(service.hProcess);
+    assert_true(process_id > 1);
+    HANDLE orphan = OpenProcess(SYNCHRONIZE | PROCESS_TERMINATE, FALSE, process_id);
+    if (orphan != NULL) { /* else it has gone already */
+        DWORD waited = WaitForSingleObject(orphan, SUPPORT_LIMIT_MS);
+        TerminateProcess(orphan, 1);
+        CloseHandle(orphan);
+        assert_int_equal(waited, WAIT_OBJECT_0);
+    }
+}
+
+static void test_a_process_that_runs_outlives_the_service(void **state)
+{
+    (void)state;
+    struct requester_arguments arguments = arguments_for(L"sleep");
+    child_start(&children, 5, &arguments);
+    SERVE_UNTIL(&loop, started_id != 0);
+    HANDLE process = OpenProcess(SYNCHRONIZE, FALSE, started_id);
+    assert_non_null(process);
+    /* The job's only handle is closed by now. */
+    assert_int_equal(WaitForSingleObject(process, 0), WAIT_TIMEOUT);
+    CloseHandle(process);
+    child_kill(&children, 5);
+    SERVE_UNTIL(&loop, exits == 1);
+}
+
 static int be_requester(const char *handle)
 {
     struct requester_arguments arguments;
@@ -501,11 +566,15 @@ int main(int count, char **values)
     if (count == 2 && strcmp(values[1], "--sleep") == 0) {
         Sleep(INFINITE);
     }
+    if (count == 2 && strcmp(values[1], "--dying-service") == 0) {
+        return be_dying_service();
+    }
     const struct CMUnitTest tests[] = {
         TEST(test_the_handoff_arrives_and_the_exit_is_seen),
         TEST(test_how_the_process_is_started),
         TEST(test_a_process_is_killed),
         TEST(test_a_process_is_killed_while_it_is_being_started),
+        TEST(test_a_process_that_runs_outlives_the_service),
         TEST(test_a_start_that_fails_says_why),
         TEST(test_a_helper_that_takes_nothing),
         TEST(test_no_memory_refuses_one_start_only),
@@ -520,6 +589,7 @@ int main(int count, char **values)
         TEST(test_a_process_whose_times_are_not_told_is_not_trusted),
         TEST(test_nothing_is_looked_for_without_helper_or_memory),
         TEST(test_processes_live_on_when_they_are_forgotten),
+        cmocka_unit_test(test_a_process_that_never_ran_ends_with_the_service),
         cmocka_unit_test(test_a_handoff_that_is_none),
         cmocka_unit_test(test_volumes_have_names),
     };
