@@ -7,10 +7,21 @@
 #include <vsserror.h>
 #include <wchar.h>
 
+#define HOLD_POLL_MS 10
+
 void accidents_exit(unsigned object, const wchar_t *where)
 {
     store_log(object, L"scenario", L"exit in %ls", where);
     TerminateProcess(GetCurrentProcess(), 3);
+}
+
+void accidents_hold(const struct fault *fault, unsigned object, const wchar_t *method)
+{
+    if (!fault->hold)
+        return;
+    store_log(object, L"scenario", L"held in %ls", method);
+    while (GetFileAttributesW(fault->hold) != INVALID_FILE_ATTRIBUTES)
+        Sleep(HOLD_POLL_MS);
 }
 
 HRESULT accidents_enter(const struct scenario *scenario, unsigned object, const wchar_t *method,
@@ -26,6 +37,7 @@ HRESULT accidents_enter(const struct scenario *scenario, unsigned object, const 
      * not pause at all. */
     if (delay)
         Sleep(delay);
+    accidents_hold(fault, object, method);
     if (fault->exit == FAULT_EXIT_CALL)
         accidents_exit(object, method);
     return fault->result;

@@ -3,9 +3,13 @@
 #include "copies.h"
 #include "scenario.h"
 
-/* The beginning of a call: what "[method:NAME]" wants of it. Carries out delay and exit, gives the result. */
+/* The beginning of a call: what "[method:NAME]" wants of it. Carries out delay, hold and exit, gives the
+ * result. */
 HRESULT accidents_enter(const struct scenario *scenario, unsigned object, const wchar_t *method,
                         struct fault *fault);
+
+/* Holds the call as long as the fault's file exists. */
+void accidents_hold(const struct fault *fault, unsigned object, const wchar_t *method);
 
 void accidents_exit(unsigned object, const wchar_t *where);
 

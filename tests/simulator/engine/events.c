@@ -9,6 +9,8 @@
 #include <string.h>
 #include <wchar.h>
 
+#define HANG_POLL_MS 10
+
 static const struct {
     const wchar_t *timing;
     VSS_WRITER_STATE healthy, failed;
@@ -65,6 +67,12 @@ static HRESULT hang(struct session *session, const struct writer *writer)
         return S_OK;
     case HANG_TIMEOUT:
         return session_pause(session, writer->timeout_ms) ? VSS_S_ASYNC_CANCELLED : VSS_E_WRITERERROR_TIMEOUT;
+    case HANG_FILE:
+        while (GetFileAttributesW(writer->hang_file) != INVALID_FILE_ATTRIBUTES) {
+            if (session_pause(session, HANG_POLL_MS))
+                return VSS_S_ASYNC_CANCELLED;
+        }
+        return S_OK;
     case HANG_CANCEL:
     default:
         WaitForSingleObject(session->cancel, INFINITE);

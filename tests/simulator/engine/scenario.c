@@ -31,9 +31,10 @@ static const struct {
     {L"volumes", L"unsupported;undeletable;hardware;busy;max_snapshots;max_client_accessible;max_volumes;"
                  L"storage_copies;vanish_ms"},
     {L"storage:", L"on;maximum;allocated;used;copy"},
-    {L"method:", L"result;async_result;call;count;delay;exit"},
+    {L"method:", L"result;async_result;call;count;delay;hold;exit"},
     {L"writer:",
-     L"absent;fail_at;failure;application_failure;application_message;hang_at;hang;timeout_ms;hook;class;"
+     L"absent;fail_at;failure;application_failure;application_message;hang_at;hang;hang_file;timeout_ms;hook;"
+     L"class;"
      L"instance;level;usage;component;logical_path;path;spec;recursive;database;log_path;caption;selectable;"
      L"depends_on;partial;components;schema;metadata;stamp;restore_method;writer_restore;service;"
      L"restore_target;alternate_path"},
@@ -238,6 +239,7 @@ struct fault scenario_fault(const struct scenario *scenario, const wchar_t *meth
     fault.result = (HRESULT)scenario_number(scenario, section, L"result", 0);
     fault.async_result = (HRESULT)scenario_number(scenario, section, L"async_result", 0);
     fault.delay_ms = scenario_number(scenario, section, L"delay", 0);
+    fault.hold = scenario_string(scenario, section, L"hold", NULL);
     const wchar_t *at = scenario_string(scenario, section, L"exit", L"");
     fault.exit = _wcsicmp(at, L"call") == 0    ? FAULT_EXIT_CALL
                  : _wcsicmp(at, L"async") == 0 ? FAULT_EXIT_ASYNC

@@ -34,6 +34,7 @@ struct fault {
     HRESULT result;       /* of the call; S_OK: none */
     HRESULT async_result; /* by QueryStatus; S_OK: none */
     unsigned long delay_ms;
+    const wchar_t *hold; /* a file, as long as which exists the call is held; NULL: none */
     enum {
         FAULT_EXIT_NONE,
         FAULT_EXIT_CALL,

@@ -87,6 +87,7 @@ static HRESULT refusal(struct session *session)
     if (fault.exit != FAULT_EXIT_NONE)
         TerminateProcess(GetCurrentProcess(), 3);
     session_pause(session, fault.delay_ms);
+    accidents_hold(&fault, 0, L"CreateVssBackupComponents");
     return fault.result;
 }
 
@@ -158,6 +159,8 @@ static void end(struct session *session)
 
 void session_close(struct session *session)
 {
+    struct fault fault = scenario_fault(session->scenario, L"Release");
+    accidents_hold(&fault, session->object.number, L"Release");
     EnterCriticalSection(&session->lock);
     session->closing = TRUE;
     if (session->running != OPERATION_NONE)

@@ -237,6 +237,8 @@ static enum writer_hang parse_hang(const wchar_t *section, const wchar_t *word)
         return HANG_FOREVER;
     if (_wcsicmp(word, L"timeout") == 0)
         return HANG_TIMEOUT;
+    if (_wcsicmp(word, L"file") == 0)
+        return HANG_FILE;
     if (_wcsicmp(word, L"cancel") != 0)
         store_log(0, L"scenario", L"unknown hang \"%ls\" in [%ls]", word, section);
     return HANG_CANCEL;
@@ -257,6 +259,7 @@ static void apply_scenario(struct writer_list *list, struct writer *writer)
     writer->application_message = scenario_string(scenario, section, L"application_message", NULL);
     writer->hang_at = parse_event(section, scenario_string(scenario, section, L"hang_at", L""));
     writer->hang = parse_hang(section, scenario_string(scenario, section, L"hang", L"cancel"));
+    writer->hang_file = scenario_string(scenario, section, L"hang_file", L"");
     writer->timeout_ms = scenario_number(scenario, section, L"timeout_ms", writer->timeout_ms);
     writer->hook = scenario_string(scenario, section, L"hook", NULL);
     writer->level = (VSS_APPLICATION_LEVEL)scenario_number(scenario, section, L"level", (DWORD)writer->level);

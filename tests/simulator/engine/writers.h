@@ -57,6 +57,7 @@ struct writer_component {
 enum writer_hang {
     HANG_CANCEL,  /* until the operation is cancelled */
     HANG_TIMEOUT, /* until the writer's time-out, which fails it */
+    HANG_FILE,    /* as long as its file exists, or until the operation is cancelled */
     HANG_FOREVER
 };
 
@@ -80,6 +81,7 @@ struct writer {
     HRESULT failure, application_failure;
     const wchar_t *application_message;
     enum writer_hang hang;
+    const wchar_t *hang_file;
     DWORD timeout_ms;
     const wchar_t *hook;               /* NULL: none */
     const wchar_t *metadata, *stamp;   /* what it notes in the document of a backup; NULL: nothing */

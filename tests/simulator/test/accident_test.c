@@ -127,6 +127,39 @@ static void misuse_can_end_the_process(void **state)
     child_kill(&child);
 }
 
+#define HOLD_FILE L"accident_test.hold"
+
+static DWORD WINAPI create_object(void *parameter)
+{
+    struct backup *b = parameter;
+    *b = backup_new();
+    return (DWORD)IVssBackupComponents_InitializeForBackup(b->object, NULL);
+}
+
+static void a_call_is_held_while_its_file_is_there(void **state)
+{
+    struct backup b;
+    DWORD result = 1;
+    (void)state;
+    write_file(HOLD_FILE, "");
+    scenario("[method:CreateVssBackupComponents]\nhold=accident_test.hold\n"
+             "[method:InitializeForBackup]\nhold=accident_test.hold\n"
+             "[method:Release]\nhold=accident_test.hold\n");
+    HANDLE thread = CreateThread(NULL, 0, create_object, &b, 0, NULL);
+    assert_non_null(thread);
+    wait_until(logged("\theld in CreateVssBackupComponents"));
+    assert_int_equal(WaitForSingleObject(thread, 100), WAIT_TIMEOUT);
+    assert_false(logged("\theld in InitializeForBackup"));
+    assert_true(DeleteFileW(HOLD_FILE));
+    assert_int_equal(WaitForSingleObject(thread, MACHINE_LIMIT_MS), WAIT_OBJECT_0);
+    assert_true(GetExitCodeThread(thread, &result));
+    assert_int_equal(result, S_OK);
+    assert_true(logged("\theld in InitializeForBackup"));
+    CloseHandle(thread);
+    backup_release(&b);
+    assert_true(logged("\theld in Release"));
+}
+
 int run_accident_tests(void)
 {
     const struct CMUnitTest tests[] = {
@@ -137,6 +170,7 @@ int run_accident_tests(void)
         cmocka_unit_test_setup_teardown(infos_are_freed_once, test_begin, test_end),
         cmocka_unit_test_setup_teardown(a_released_object_is_not_used, test_begin, test_end),
         cmocka_unit_test_setup_teardown(misuse_can_end_the_process, test_begin, test_end),
+        cmocka_unit_test_setup_teardown(a_call_is_held_while_its_file_is_there, test_begin, test_end),
     };
     return cmocka_run_group_tests_name("accident", tests, NULL, NULL);
 }

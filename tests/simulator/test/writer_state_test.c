@@ -142,6 +142,25 @@ static void a_hanging_writer_lets_go_when_cancelled(void **state)
     backup_release(&b);
 }
 
+static void a_writer_hangs_while_its_file_is_there(void **state)
+{
+    IVssAsync *async;
+    HRESULT result;
+    (void)state;
+    write_file(L"writer_state_test.hang", "");
+    scenario("[writer:System Writer]\nhang_at=freeze\nhang=file\nhang_file=writer_state_test.hang\n");
+    struct backup b = backup_at(STAGE_PREPARED);
+    assert_hr(S_OK, IVssBackupComponents_DoSnapshotSet(b.object, &async));
+    wait_until(logged("\thangs\tSystem Writer"));
+    assert_hr(S_OK, IVssAsync_Wait(async, 100));
+    assert_hr(S_OK, IVssAsync_QueryStatus(async, &result, NULL));
+    assert_hr(VSS_S_ASYNC_PENDING, result);
+    assert_true(DeleteFileW(L"writer_state_test.hang"));
+    assert_hr(VSS_S_ASYNC_FINISHED, wait_async(async));
+    assert_int_equal(state_of(&b, L"System Writer", NULL), VSS_WS_WAITING_FOR_BACKUP_COMPLETE);
+    backup_release(&b);
+}
+
 static void a_freeze_that_lasts_too_long_fails_the_writer(void **state)
 {
     HRESULT failure;
@@ -165,6 +184,7 @@ int run_writer_state_tests(void)
         TEST(a_veto_can_fail_the_snapshot),
         TEST(a_hanging_writer_times_out),
         TEST(a_hanging_writer_lets_go_when_cancelled),
+        TEST(a_writer_hangs_while_its_file_is_there),
         TEST(a_freeze_that_lasts_too_long_fails_the_writer),
     };
     return cmocka_run_group_tests_name("writer states", tests, NULL, NULL);
