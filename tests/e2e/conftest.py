@@ -29,7 +29,8 @@ def pytest_xdist_auto_num_workers(config):
 def pytest_sessionstart(session):
     if hasattr(session.config, "workerinput"):
         return
-    needed = (wine.SERVICE_EXE, wine.CLIENT_EXE, wine.SIMULATOR_DLL, wine.CHURN_EXE, wine.BRIDGE_EXE, wine.HELPER_EXE)
+    needed = (wine.SERVICE_EXE, wine.CLIENT_EXE, wine.SIMULATOR_DLL, wine.CHURN_EXE, wine.BRIDGE_EXE, wine.HELPER_EXE,
+              wine.INSPECTOR_EXE)
     missing = [str(p) for p in needed if not p.exists()]
     if missing:
         pytest.exit(f"not built: {', '.join(missing)}; run ./dev build", returncode=1)

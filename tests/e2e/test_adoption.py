@@ -3,8 +3,8 @@ the service, and it goes on with sets and leases as if nothing had been."""
 import pytest
 
 from harness import wine, wire
+from harness.phases import wait_at_rest, wait_for_set
 from harness.wine import wait_until
-from test_killed import wait_at_rest, wait_for_set
 from test_persistent import records
 from test_snapshot import host_path
 
@@ -231,7 +231,7 @@ def test_a_crash_while_the_backup_is_completed(new_service, connect, volumes, ma
     client = connect(service)
     reply = client.snapshot("S:", **full(pb))
     client.start(pb.FinishBackup(outcome=pb.OUTCOME_SUCCEEDED, **token_of(reply)))
-    wait_for_set(client, "COMPLETING", pb)
+    wait_for_set(client, "COMPLETING")
     wait_until(lambda: [e for e in machine.events() if "BackupComplete" in e[4:5]], "the writers are being told")
     service.kill()
     second = connect(service.start())

@@ -2,8 +2,8 @@
 import pytest
 
 from harness import wire
+from harness.phases import STRETCHED, reach, wait_at_rest
 from harness.wine import wait_until
-from test_killed import STRETCHED, reach, wait_at_rest
 
 PHASES = ["GATHERING", "ADDING_VOLUMES", "PREPARING", "CREATING", "HELD", "COMPLETING"]
 
@@ -12,7 +12,7 @@ PHASES = ["GATHERING", "ADDING_VOLUMES", "PREPARING", "CREATING", "HELD", "COMPL
 def test_stop_in_phase(service, new_bridge, volumes, machine, pb, phase):
     machine.scenario(STRETCHED[phase])
     client = wire.Client(new_bridge().connect(service.pipe))
-    request = reach(client, phase, pb)
+    request = reach(client, phase)
     service.begin_stop()
     frames = client.connection.receive_end()
     assert service.wait() == 0

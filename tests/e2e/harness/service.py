@@ -13,7 +13,8 @@ class Service:
     def __init__(self, prefix, folder, machine, tag):
         self.prefix = prefix
         self.machine = machine
-        self.pipe = rf"\\.\pipe\shadowpipe-e2e-{tag}-{next(_names)}"
+        self.pipe_name = f"shadowpipe-e2e-{tag}-{next(_names)}"
+        self.pipe = rf"\\.\pipe\{self.pipe_name}"
         self.log = folder / "service.log"
         self.process = None
 

@@ -53,6 +53,11 @@ class Machine:
         found = [tuple(e[4:]) for e in self.events() if e[3] == "writer" and len(e) > 5]
         return [e for e in found if writer is None or e[1] == writer]
 
+    def unsettled_writers(self):
+        """What VSS objects have left the writers in, where that is not STABLE."""
+        states = {(e[2], e[5]): e[7] for e in self.events() if e[3] == "writer" and len(e) > 7}
+        return {key: state for key, state in states.items() if state != "state=1"}
+
     def creator(self):
         return read_record(self.store / "creator.txt")
 

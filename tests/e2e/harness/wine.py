@@ -26,6 +26,7 @@ SIMULATOR_DLL = WIN64 / "tests" / "simulator" / "shadowsim.dll"  # vssapi.dll by
 CHURN_EXE = WIN64 / "tests" / "demo" / "churn.exe"
 BRIDGE_EXE = WIN64 / "tests" / "e2e" / "pipe_bridge.exe"
 HELPER_EXE = WIN64 / "tests" / "e2e" / "e2e_helper.exe"
+INSPECTOR_EXE = WIN64 / "tests" / "e2e" / "e2e_inspector.exe"
 
 
 def wait_until(condition, what, limit=LIMIT):

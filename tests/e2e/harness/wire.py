@@ -119,6 +119,7 @@ class Bridge:
     def kill(self):
         wine.kill(self.process.pid)
         self.process.wait()
+        self._thread.join(LIMIT)  # its connections know of it now
 
     def close(self):
         if self.process.poll() is None:
@@ -216,6 +217,7 @@ class Request:
         self.id = identifier
         self.streamed = []   # messages, in order
         self.final = None
+        self.final_s = None  # when that came, by time.monotonic()
 
     def done(self):
         return self.final is not None
@@ -286,6 +288,7 @@ class Client:
             request.streamed.append(body)
         else:
             request.final = body
+            request.final_s = time.monotonic()
 
     def start(self, body, timeout_ms=0):
         request = Request(self, next(self._ids))

@@ -6,6 +6,7 @@
  *   report CODE ...    prints the arguments after CODE and the variables SHADOWPIPE_...; exits with CODE
  *   restore DIR        copies what the restore manifest lists, from DIR\S\path to its targets
  *   wait FILE          prints "ready" and ends with 0 as soon as FILE exists
+ *   read FILE UNTIL    reads FILE over and over, says "ready" after the first time, ends when UNTIL is gone
  *   kill PID           ends a process without a chance to clean up
  *   break PIPE         Ctrl-Break for the console service that has PIPE on its command line
  * Text goes out as UTF-8. Exit code 90 = Windows refused; the error is on stderr. */
@@ -197,6 +198,26 @@ static int wait_for(const wchar_t *file)
     return 0;
 }
 
+static int read_on(const wchar_t *file, const wchar_t *until)
+{
+    static char buffer[65536];
+    DWORD count;
+    HANDLE handle = CreateFileW(file, GENERIC_READ, FILE_SHARE_READ, NULL, OPEN_EXISTING, 0, NULL);
+    if (handle == INVALID_HANDLE_VALUE)
+        return refused("the file cannot be opened");
+    for (BOOL first = TRUE; GetFileAttributesW(until) != INVALID_FILE_ATTRIBUTES; first = FALSE) {
+        do {
+            if (!ReadFile(handle, buffer, sizeof buffer, &count, NULL))
+                return refused("the file cannot be read");
+        } while (count > 0);
+        SetFilePointer(handle, 0, NULL, FILE_BEGIN);
+        if (first)
+            puts("ready");
+        Sleep(10);
+    }
+    return 0;
+}
+
 static int end_process(DWORD id)
 {
     HANDLE process = OpenProcess(PROCESS_TERMINATE | SYNCHRONIZE, FALSE, id);
@@ -281,6 +302,8 @@ int wmain(int argc, wchar_t **argv)
         return restore(argv[2]);
     if (wcscmp(what, L"wait") == 0)
         return wait_for(argv[2]);
+    if (wcscmp(what, L"read") == 0 && argc == 4)
+        return read_on(argv[2], argv[3]);
     if (wcscmp(what, L"kill") == 0)
         return end_process(wcstoul(argv[2], NULL, 10));
     if (wcscmp(what, L"break") == 0)
