@@ -132,13 +132,14 @@ static bool create_with_attributes(struct child *child, HANDLE handoff, HANDLE j
 
 static BOOL set_ends_with_job(HANDLE job, bool ends)
 {
-    JOBOBJECT_EXTENDED_LIMIT_INFORMATION limits = {
-        .BasicLimitInformation.LimitFlags = ends ? JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE : 0};
+    JOBOBJECT_EXTENDED_LIMIT_INFORMATION limits = {.BasicLimitInformation.LimitFlags =
+                                                       ends ? JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE : 0};
     return SetInformationJobObject(job, JobObjectExtendedLimitInformation, &limits, sizeof limits);
 }
 
-/* CreateProcess makes the process, then lets its thread run. If this process dies in between, nobody does, and
- * the other would stay for ever: so the job's only handle, which goes with this process, ends it till then. */
+/* CreateProcess makes the process, then lets its thread run. If this process dies in between, nobody does,
+ * and the other would stay for ever: so the job's only handle, which goes with this process, ends it till
+ * then. */
 static void create_in_job(struct child *child, HANDLE handoff)
 {
     HANDLE job = CreateJobObjectW(NULL, NULL);
