@@ -122,6 +122,7 @@ bool set_completes_by_itself(const struct set *set)
 
 static void give_out(struct set *set)
 {
+    set_answer_leaving(set); /* who left while the store was at work */
     LIST_EACH(struct job, job, &set->members, link)
     {
         if (job_is_wanted(job))

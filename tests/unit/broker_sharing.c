@@ -428,6 +428,35 @@ static void test_split(void **state)
     world_end(world);
 }
 
+static void with_sharing_and_grace(struct broker_config *config)
+{
+    config->max_shared_volumes = 3;
+    config->orphan_grace_ms = 60000;
+}
+
+/* One is cancelled while the store keeps what both were given: it is answered, and holds nothing. */
+static void test_cancelled_before_it_is_told(void **state)
+{
+    (void)state;
+    struct world *world = world_new_with(with_sharing_and_grace);
+    struct peer *peer = client_connect(world, NULL, USER_RIGHTS);
+    world->holds_requesters = true;
+    uint32_t first = snapshot(world, peer, "C:");
+    uint32_t second = snapshot(world, peer, "C:");
+    world->holds_requesters = false;
+    world->holds_store = true;
+    world_advance(world, 0);
+    assert_null(client_final(peer, first));
+    client_cancel(world, peer, second);
+    world_run(world);
+    world->holds_store = false;
+    world_run(world);
+    assert_string_equal(client_status(peer, second)->reason, "CANCELLED");
+    finish(world, peer, first);
+    assert_int_equal(world_alive(world), 0);
+    world_end(world);
+}
+
 static void with_a_short_queue(struct broker_config *config)
 {
     config->max_shared_volumes = 3;
@@ -525,6 +554,7 @@ int main(void)
         cmocka_unit_test(test_place_of_a_dropped_one),
         cmocka_unit_test(test_refused),
         cmocka_unit_test(test_split),
+        cmocka_unit_test(test_cancelled_before_it_is_told),
         cmocka_unit_test(test_split_without_room),
         cmocka_unit_test(test_no_split),
         cmocka_unit_test(test_death),
