@@ -151,8 +151,10 @@ void set_stored(struct set *set, const char *failure)
     if (!set->waits_for_store)
         return;
     set->waits_for_store = false;
-    if (set_is_ending(set))
+    if (set_is_ending(set)) { /* those who wanted it left meanwhile */
+        disown(set->record);
         return;
+    }
     if (failure != NULL)
         set_fail(set, store_failure(set->broker, failure));
     else if (set->freeze_begun)

@@ -802,6 +802,33 @@ static void test_client_leaves_the_store(void **state)
     }
 }
 
+/* The completion of what nobody wants any more takes long; the next start would delete it meanwhile. */
+static void test_disowned_at_once(void **state)
+{
+    (void)state;
+    struct world *world = world_new();
+    struct peer *client = client_connect(world, NULL, ALL_RIGHTS);
+    world_rule(world, PB_METHOD(BACKUP_COMPLETE), 1, ACT_HANG, 0);
+    world->holds_store = true;
+    uint32_t id = create(world, client, app_rollback());
+    world->holds_store = false;
+    assert_true(store_acts(world));
+    world->holds_store = true;
+    world_run(world);
+    client_cancel(world, client, id);
+    world_run(world);
+    world->holds_store = false;
+    world_run(world);
+    struct fake_requester *hanging = world_hanging(world, PB_METHOD(BACKUP_COMPLETE));
+    assert_non_null(hanging);
+    assert_false(world_stored(world, first_set)->created);
+    requester_resume(world, hanging);
+    world_advance(world, 1);
+    assert_int_equal(world->copies_count, 0);
+    assert_int_equal(world->stored_count, 0);
+    world_end(world);
+}
+
 static void test_writer_fails(void **state)
 {
     (void)state;
@@ -1040,6 +1067,7 @@ int main(void)
         cmocka_unit_test(test_no_records_no_question),
         cmocka_unit_test(test_client_leaves),
         cmocka_unit_test(test_client_leaves_the_store),
+        cmocka_unit_test(test_disowned_at_once),
         cmocka_unit_test(test_writer_fails),
         cmocka_unit_test(test_uncertain),
         cmocka_unit_test(test_completion_fails),
