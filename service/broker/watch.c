@@ -71,12 +71,17 @@ static bool send_event(struct watcher *watcher, PB(WatchEvent) * event)
     return true;
 }
 
+/* The state that comes next tells it; before the first one nothing can be missed. */
+static void miss(struct watcher *watcher)
+{
+    watcher->needs_state = true;
+    watcher->lost += watcher->number > 0;
+}
+
 static void tell(struct watcher *watcher, PB(WatchEvent) * event)
 {
-    if (watcher->needs_state || !send_event(watcher, event)) {
-        watcher->needs_state = true;
-        watcher->lost++;
-    }
+    if (watcher->needs_state || !send_event(watcher, event))
+        miss(watcher);
 }
 
 static void send_state(struct watcher *watcher)
@@ -102,8 +107,7 @@ static void tell_set(struct watcher *watcher, struct set *set, bool ended)
     event.changed_set = service_status_set(&reader, set);
     event.ended = ended;
     if (event.changed_set == NULL) {
-        watcher->needs_state = true;
-        watcher->lost++;
+        miss(watcher);
         return;
     }
     tell(watcher, &event);

@@ -63,6 +63,41 @@ static size_t count_leases(const struct peer *peer, uint32_t id, bool ended)
     return count;
 }
 
+/* What happens in the event in which it begins is in the first state; nothing was lost. */
+static void test_begins_with_a_change(void **state)
+{
+    (void)state;
+    struct world *world = world_new();
+    struct peer *peer = client_connect(world, NULL, USER_RIGHTS);
+    uint32_t made = client_snapshot(world, peer, "C:");
+    world_run(world);
+    PB(Watch) watch = SHADOWPIPE__V1__WATCH__INIT;
+    PB(Envelope) begin = ENVELOPE_OF(WATCH, watch, &watch);
+    PB(FinishBackup) finish = SHADOWPIPE__V1__FINISH_BACKUP__INIT;
+    PB(Envelope) end = ENVELOPE_OF(FINISH_BACKUP, finish_backup, &finish);
+    finish.lease_id = client_snapshot_reply(peer, made)->lease_id;
+    finish.outcome = good;
+    begin.id = ++peer->last_id;
+    end.id = ++peer->last_id;
+    struct frame_buffer first = {0}, second = {0};
+    assert_true(frame_encode(&first, &begin, FRAME_LIMIT_REQUEST_BYTES));
+    assert_true(frame_encode(&second, &end, FRAME_LIMIT_REQUEST_BYTES));
+    uint8_t bytes[256];
+    assert_true(first.size + second.size <= sizeof bytes);
+    memcpy(bytes, first.data, first.size);
+    memcpy(bytes + first.size, second.data, second.size);
+    peer->sent[peer->sent_count++] = begin.id;
+    peer->sent[peer->sent_count++] = end.id;
+    peer_send_bytes(world, peer, bytes, first.size + second.size);
+    world_run(world);
+    const PB(WatchEvent) *event = event_at(peer, begin.id, 0);
+    assert_non_null(event->state);
+    assert_int_equal(event->lost_events, 0);
+    frame_buffer_free(&first);
+    frame_buffer_free(&second);
+    world_end(world);
+}
+
 static void test_state_then_changes(void **state)
 {
     (void)state;
@@ -370,10 +405,15 @@ static void test_prometheus(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_state_then_changes), cmocka_unit_test(test_others),
-        cmocka_unit_test(test_slow_watcher),       cmocka_unit_test(test_ends),
-        cmocka_unit_test(test_counters),           cmocka_unit_test(test_failures_counted),
-        cmocka_unit_test(test_too_many_kinds),     cmocka_unit_test(test_prometheus),
+        cmocka_unit_test(test_begins_with_a_change),
+        cmocka_unit_test(test_state_then_changes),
+        cmocka_unit_test(test_others),
+        cmocka_unit_test(test_slow_watcher),
+        cmocka_unit_test(test_ends),
+        cmocka_unit_test(test_counters),
+        cmocka_unit_test(test_failures_counted),
+        cmocka_unit_test(test_too_many_kinds),
+        cmocka_unit_test(test_prometheus),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
