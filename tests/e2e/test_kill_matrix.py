@@ -18,7 +18,8 @@ VICTIMS = ["client", "requester", "service"]
 CLIENT_OR_SERVICE = ["client", "service"]  # no requester is there
 RETURN = ["service, its client returns"]   # to the lease, when the service was started anew
 SLOW_MS = 20_000  # until Windows notices that a requester is dead (there it is minutes)
-REATTACH_MS = {True: 60_000, False: 1000}  # ReattachMs, by whether the client returns
+REATTACH_MS = 1000  # ReattachMs: how long leases wait for their clients to return
+LONG_MS = 60_000    # the same where they do
 SERVED_WITHIN = 5  # seconds: what the product promises the next client, beyond the run-down
 HEADROOM = 10  # more for a busy machine, or five times what a snapshot takes there when nobody dies
 
@@ -49,8 +50,8 @@ POINTS = [
     Point("DoSnapshotSet done, status pending", at.in_call("GatherWriterStatus", 2), "CREATING"),
     Point("reply sent, not read", at.reply_unread),
     Point("lease held", at.held, victims=VICTIMS + RETURN),
-    Point("lease held, detached", at.held_detached, victims=VICTIMS + RETURN),
-    Point("reading from the copy", at.being_read),
+    Point("lease held, detached", at.held_detached),
+    Point("reading from the copy", at.being_read, victims=VICTIMS + RETURN),
     Point("BackupComplete pending", at.in_event("complete", at.finish), "COMPLETING", victims=VICTIMS + RETURN),
     Point("status pending after completion", at.in_call("GatherWriterStatus", 3, at.finish), "COMPLETING",
           victims=VICTIMS + RETURN),
@@ -61,8 +62,8 @@ POINTS = [
     Point("session, PrepareForBackup pending", at.session_preparing, in_gate=GATE),
 ]
 RUNDOWNS = {True: [0, SLOW_MS], False: [0]}  # by Point.in_gate
-CASES = [(p, v, r) for p in POINTS for v in p.victims for r in RUNDOWNS[p.in_gate]]
-WAITING = [p for p, v, r in CASES if (v, r) == ("requester", SLOW_MS)]  # here the next client has to wait for it
+WAIT = ("requester", SLOW_MS)  # the next client has to wait then; all these are one test
+CASES = [(p, v, r) for p in POINTS for v in p.victims for r in RUNDOWNS[p.in_gate] if (v, r) != WAIT]
 
 
 def name_of(case):
@@ -86,6 +87,7 @@ def place(prefix):
 @pytest.fixture
 def site(place, prefix, folder, volumes, request):
     if not place:
+        prefix.set_registry(PRODUCT_KEY, "ReattachMs", REATTACH_MS)
         place["site"] = Site(prefix, folder / "site", f"kills-{os.getpid()}")
         place["site"].warm_up()
     site = place["site"]
@@ -104,22 +106,21 @@ def machine(site):
 
 # ---- the matrix
 
-@pytest.mark.parametrize("case", [c for c in CASES if c[0] not in WAITING or c[1:] != ("requester", SLOW_MS)],
-                         ids=name_of)
+@pytest.mark.parametrize("case", CASES, ids=name_of)
 def test_nothing_is_left(site, prefix, new_bridge, case, record_property):
     point, victim, rundown_ms = case
     stage = Stage(site, victim, rundown_ms, new_bridge)
-    prefix.set_registry(PRODUCT_KEY, "ReattachMs", REATTACH_MS[victim in RETURN])
     point.reach(stage)
+    if victim in RETURN:
+        prefix.set_registry(PRODUCT_KEY, "ReattachMs", LONG_MS)
     began = kill(stage)
     survivor = site.connect("survivor") if site.service.is_running() else restart(site)
     reply = survivor.snapshot("T:")
     served_s = time.monotonic() - began
-    survivor.finish(reply)
-    part(stage, survivor, point)
+    writers_are_stable(survivor.finish(reply))
+    part(stage, point)
     if victim in RETURN:
-        come_back(stage)
-    writers_are_stable(site, survivor)
+        prefix.set_registry(PRODUCT_KEY, "ReattachMs", REATTACH_MS)
     survivor.close()
     stage.close()
     if stays_uncertain(stage):
@@ -158,7 +159,7 @@ def come_back(stage):
     client.close()
 
 
-def part(stage, survivor, point):
+def part(stage, point):
     """All that were there get what is theirs."""
     pb = stage.pb
     for client, request in stage.bystanders:
@@ -174,11 +175,10 @@ def part(stage, survivor, point):
             assert stage.reply or stage.reply_comes, f"nothing can have come of it: {final}"
     if stage.program:
         code = stage.program.wait(wine.LIMIT)
-        assert code != 0 or stage.victim == "service", "the snapshot was lost under it"
-    if stage.is_detached and stage.victim == "client":
-        token = {"lease_id": stage.reply.lease_id, "token": stage.reply.token}
-        assert survivor.call(pb.AttachLease(**token)).snapshot.volumes == stage.reply.volumes
-        survivor.call(pb.FinishBackup(outcome=pb.OUTCOME_SUCCEEDED, **token))
+        if stage.victim != "service":  # then it may be there again in time, or not
+            assert (code == 0) == (stage.victim in RETURN), code
+    elif stage.victim in RETURN or (stage.is_detached and stage.victim != "requester"):
+        come_back(stage)
 
 
 def stays_uncertain(stage):
@@ -187,18 +187,13 @@ def stays_uncertain(stage):
     if not stage.record or stage.victim == "client":
         return False
     wine.wait_until(lambda: "it is not known yet whether VSS has made it" in stage.service.output(), "it says so")
-    assert stage.site.leaks.records() == [stage.record]
+    assert stage.record in stage.site.leaks.records()
     return True
 
 
-def writers_are_stable(site, client):
-    pb = wire.pb()
-    request = client.start(pb.ListWriters(refresh=True))
-    assert request.result().count == len(request.streamed) > 0
-    states = {writer.status.name: writer.status.state for writer in request.streamed}
-    assert set(states.values()) == {pb.WRITER_STATE_STABLE}, states
-    # Each VSS object has its own view of the simulator's writers: also those that died must have left them so.
-    assert not site.machine.unsettled_writers()
+def writers_are_stable(completion):
+    states = {writer.name: writer.state for writer in completion.writers}
+    assert set(states.values()) == {wire.pb().WRITER_STATE_STABLE}, states
 
 
 def test_the_next_one_waits_for_a_slow_rundown(place, prefix, folder, volumes, new_bridge, request):
@@ -210,7 +205,7 @@ def test_the_next_one_waits_for_a_slow_rundown(place, prefix, folder, volumes, n
     with contextlib.ExitStack() as sites:
         sites.callback(inspector.close)
         waiting = []
-        for number, point in enumerate(WAITING):
+        for number, point in enumerate(p for p in POINTS if p.in_gate):
             site = Site(prefix, folder / str(number), f"slow-{os.getpid()}", bridge, inspector)
             sites.callback(site.destroy)
             request.node.services.append(site.service)
@@ -237,16 +232,19 @@ def end_to_wait(wait):
         told = [p.waiting_for for p in request.progress]
         assert pb.WAITING_FOR_RUNDOWN in told, (point.name, told)
         assert served_s >= SLOW_MS / 1000 - 1, point.name
-    survivor.finish(reply)
-    part(stage, survivor, point)
-    writers_are_stable(site, survivor)
+    writers_are_stable(survivor.finish(reply))
+    part(stage, point)
+    if not is_open:  # nobody had to wait for the dead one
+        site.machine.scenario({})
+        survivor.finish(survivor.snapshot("T:"))  # the simulator cleans up when it is used
     survivor.close()
     stage.close()
     if stays_uncertain(stage):
         site.leaks.forgive_record(stage.record)
     assert site.service.stop() == 0
     site.service.wait_no_requesters()
-    assert not site.machine.leftovers() and not site.leaks.records(), point.name
+    found = site.leaks.found(None)
+    assert not found, f"{point.name}: {found}"
     assert served_s < SLOW_MS / 1000 + SERVED_WITHIN + 2 * HEADROOM, point.name  # with all of them at the same time
 
 
@@ -267,7 +265,7 @@ def test_the_measure_sees_each_kind_of_leak(site, prefix, folder):
 
     client = site.connect("first")
     reply = client.snapshot("S:")
-    for kind in ("process", "VSS object", "copy"):
+    for kind in ("process", "VSS object", "copy", "writer"):
         seen(kind)
     client.finish(reply)
 

@@ -36,7 +36,6 @@ class Site:
         began = time.monotonic()
         client.finish(client.snapshot("S:"))
         self.idle_s = time.monotonic() - began
-        client.call(wire.pb().ListWriters(refresh=True))
         client.close()
         self.leaks.wait_none(self.processes())
         self.handles = self.leaks.inspector.handles()

@@ -1,5 +1,5 @@
 """What nobody's death may leave behind: a process, an object or a copy of VSS, an open set, a record of the service, a
-drive letter, a handle in the service. test_kill_matrix.py first lets it see one of each."""
+drive letter, a handle in the service, a writer that is not STABLE. test_kill_matrix.py first lets it see one of each."""
 import collections
 import subprocess
 
@@ -50,11 +50,15 @@ class Leaks:
         self._forgiven = set()
 
     def found(self, processes, handles=None):
-        """In words; [] = nothing. `processes`: Unix ids of those that may run. `handles`: what the service may have."""
+        """In words; [] = nothing. `processes`: Unix ids of those that may run, None: any. `handles`: what the service may
+        have."""
         found = self._service.machine.leftovers()
+        # Each VSS object has its own view of the simulator's writers; also those that died must have left them so.
+        found += [f"writer: {name}" for name in self._service.machine.unsettled_writers()]
         found += [f"record: {name}" for name in self.records()]
         found += [f"letter: {letter}:" for letter in sorted(self._prefix.drives() - self._drives)]
-        found += [f"process {pid}: {line}" for pid, line in self._strangers(processes)]
+        if processes is not None:
+            found += [f"process {pid}: {line}" for pid, line in self._strangers(processes)]
         if handles is not None and (more := self.inspector.handles() - handles):
             found.append(f"handles: {more.total()} more, by their types' numbers {dict(more)}")
         return found
