@@ -196,7 +196,9 @@ static void act(struct model *model, struct client *client, struct link *link)
         cancel_something(model, link);
     } else if (client->has_sessions && model_chance(model, 70)) {
         session_act(model, client, link);
-    } else if ((choice < 58 && choice >= 40 && lease_request_finish(model, link, model_chance(model, 12))) ||
+    } else if ((lease_waits_for_client(model, link) && model_chance(model, 50) &&
+                lease_request_any(model, client, link)) ||
+               (choice < 58 && choice >= 40 && lease_request_finish(model, link, model_chance(model, 12))) ||
                (choice < 68 && choice >= 58 && lease_request_any(model, client, link))) {
         return;
     } else if (choice < 80) {

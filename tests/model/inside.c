@@ -29,14 +29,38 @@ bool inside_reads(const struct model *model, const char *lease_id)
     return false;
 }
 
+uint64_t inside_lease_expires_ms(const struct model *model, const char *lease_id)
+{
+    LIST_EACH(const struct lease, lease, &model->broker->leases, link)
+    {
+        if (strcmp(lease->id, lease_id) == 0)
+            return lease->ttl_ms != 0 ? lease->expires_at_ms : UINT64_MAX;
+    }
+    return 0;
+}
+
+uint32_t inside_leases_to_come(const struct model *model)
+{
+    uint32_t count = 0;
+    LIST_EACH(const struct lease, lease, &model->broker->leases, link)
+    count += lease->job != NULL;
+    return count;
+}
+
 static const struct set *set_of(const struct model *model, const struct process *process)
 {
     LIST_EACH(const struct set, set, &model->broker->sets, link)
     {
-        if (set->requester != NULL && set->requester->id == process->id - process->base)
+        if (set->requester != NULL && set->requester->id == process->broker_id)
             return set;
     }
     return NULL;
+}
+
+bool inside_awaits_store(const struct model *model, const struct process *process)
+{
+    const struct set *set = process->broker_id != 0 ? set_of(model, process) : NULL;
+    return set != NULL && set->awaited_key[0] != '\0';
 }
 
 static struct request_seen *request_of(struct model *model, const struct job *job)
@@ -44,6 +68,17 @@ static struct request_seen *request_of(struct model *model, const struct job *jo
     const struct connection *connection = job->request.connection;
     struct link *link = connection != NULL ? link_find(model, connection->id) : NULL;
     return link != NULL && !link->is_raw ? request_find_seen(link, job->request.id) : NULL;
+}
+
+bool inside_is_queued(const struct model *model, const struct link *link, uint32_t id)
+{
+    LIST_EACH(const struct job, job, &model->broker->queue, link)
+    {
+        const struct connection *connection = job->request.connection;
+        if (connection != NULL && connection->id == link->id && job->request.id == id)
+            return true;
+    }
+    return false;
 }
 
 bool inside_begins_set(const struct model *model, const struct link *link, uint32_t id)
@@ -87,7 +122,7 @@ void inside_calls(struct model *model, struct process *process, struct inbox_ite
     PB(Call__MethodCase) method = item->envelope->call->method_case;
     LIST_EACH(const struct session, session, &model->broker->sessions, link)
     {
-        if (session->requester == NULL || session->requester->id != process->id - process->base)
+        if (session->requester == NULL || session->requester->id != process->broker_id)
             continue;
         process->object.is_session = true;
         item->by_client = session->stage == SESSION_OPEN;

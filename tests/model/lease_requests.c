@@ -6,12 +6,29 @@ static char *constant(const char *text)
     return (char *)(uintptr_t)text;
 }
 
+/* For its client, after the end of a service. */
+static bool is_waiting(const struct lease_seen *lease, const struct link *link)
+{
+    return lease->is_adrift && lease->was_open && !lease->is_gone && lease->owner == link->owner;
+}
+
+bool lease_waits_for_client(const struct model *model, const struct link *link)
+{
+    for (size_t i = 0; i < model->leases_count; i++) {
+        if (is_waiting(&model->leases[i], link))
+            return true;
+    }
+    return false;
+}
+
 static struct lease_seen *choose_lease(struct model *model, const struct link *link, bool of_anybody)
 {
     size_t start = model->leases_count > 0 ? model_random(model, model->leases_count) : 0;
     for (size_t i = 0; i < model->leases_count; i++) {
         struct lease_seen *lease = &model->leases[(start + i) % model->leases_count];
         bool is_left = lease->link == 0 && lease->owner == link->owner; /* by a client that has gone */
+        if (is_waiting(lease, link))
+            return lease;
         if (lease->is_open && (of_anybody || is_left || lease->link == link_index(model, link)))
             return lease;
     }
@@ -68,7 +85,7 @@ bool lease_request_any(struct model *model, const struct client *client, struct 
     if (lease == NULL)
         return false;
     bool is_own = lease->link == link_index(model, link);
-    bool shows_token = model_chance(model, is_own ? 30 : 60);
+    bool shows_token = model_chance(model, is_own ? 30 : lease->is_adrift ? 85 : 60);
     const char *token = choose_token(model, lease, shows_token);
     PB(Envelope) envelope = SHADOWPIPE__V1__ENVELOPE__INIT;
     PB(AttachLease) attach = SHADOWPIPE__V1__ATTACH_LEASE__INIT;

@@ -6,6 +6,8 @@
 
 enum {
     LOST_WITHIN_MS = 30 * 1000,
+    SETTLED_MS = 60 * 1000,
+    STORE_MS = 90 * 1000,     /* at the most, when everything is slow */
     COMPLETION_MS = 90 * 1000 /* while a backup is being completed VSS is asked nothing else */
 };
 
@@ -50,12 +52,11 @@ static uint64_t ttl_of(const struct model *model, uint64_t ttl_ms)
     return ttl_ms < model->config.max_lease_ttl_ms ? ttl_ms : model->config.max_lease_ttl_ms;
 }
 
-static void start_term(struct model *model, struct lease_seen *lease, uint64_t ttl_ms, int64_t told_ms)
+static void start_term(struct model *model, struct lease_seen *lease, uint64_t ttl_ms)
 {
     lease->ttl_ms = ttl_of(model, ttl_ms);
+    lease->wall_ms = model->wall_ms;
     lease->expires_ms = model->now_ms + lease->ttl_ms;
-    REQUIRE(model, told_ms == model->told_wall_ms + (int64_t)lease->ttl_ms,
-            "the end of a lease is not told as it is");
 }
 
 /* The same owner and key: there is to be no second lease. */
@@ -92,9 +93,14 @@ void lease_new(struct model *model, struct link *link, const struct request_seen
     lease->wish = request->wish;
     lease->is_detached = request->is_detached;
     REQUIRE(model, lease->is_detached || reply->expires_ms == 0, "a lease that expires, and nobody said so");
-    if (lease->is_detached)
-        start_term(model, lease, request->ttl_ms != 0 ? request->ttl_ms : model->config.lease_ttl_ms,
-                   reply->expires_ms);
+    if (!lease->is_detached)
+        return;
+    start_term(model, lease, request->ttl_ms != 0 ? request->ttl_ms : model->config.lease_ttl_ms);
+    /* It began when the lease was made; then came the store. */
+    uint64_t expires_ms = inside_lease_expires_ms(model, lease->id);
+    REQUIRE(model, expires_ms <= lease->expires_ms && expires_ms + STORE_MS >= lease->expires_ms,
+            "a lease ends earlier or later than was asked for");
+    lease->expires_ms = expires_ms;
 }
 
 /* By its job_key. */
@@ -109,6 +115,7 @@ void lease_given_again(struct model *model, struct link *link, const struct requ
         return;
     }
     REQUIRE(model, request->key != 0 && lease->key == request->key, "a lease of another key is given out");
+    lease_moors(model, lease, link);
     REQUIRE(model, lease->wish == request->wish, "a lease is given for another wish of the same key");
     REQUIRE(model, !lease->is_gone, "a lease that has ended is given out again");
 }
@@ -116,8 +123,9 @@ void lease_given_again(struct model *model, struct link *link, const struct requ
 /* ---- ends ---- */
 
 /* As far as its holder is concerned. */
-static void close_lease(struct model *model, struct lease_seen *lease)
+void lease_close(struct model *model, struct lease_seen *lease)
 {
+    lease->was_open = false;
     if (lease->is_open)
         object_of(model, lease)->open_leases--;
     lease->is_open = false;
@@ -125,21 +133,21 @@ static void close_lease(struct model *model, struct lease_seen *lease)
 
 void lease_unclear(struct model *model, struct lease_seen *lease)
 {
-    close_lease(model, lease);
+    lease_close(model, lease);
     lease->is_unclear = true;
 }
 
 static void end_lease(struct model *model, struct lease_seen *lease)
 {
-    close_lease(model, lease);
+    lease_close(model, lease);
     lease->is_gone = true;
 }
 
 void lease_finished(struct model *model, struct lease_seen *lease, bool success)
 {
-    if (lease->is_open && success)
+    if (!lease->is_gone && success)
         object_of(model, lease)->success = true;
-    close_lease(model, lease);
+    lease_close(model, lease);
 }
 
 void leases_end(struct model *model, const struct link *link)
@@ -149,7 +157,11 @@ void leases_end(struct model *model, const struct link *link)
         if (lease->link != link_index(model, link))
             continue;
         lease->link = 0;
-        if (!lease->is_acknowledged && !lease->is_unclear)
+        if (model->is_stopping && model->hands_over) {
+            lease_drifts(model, lease);
+            continue;
+        }
+        if (!lease->is_acknowledged && !lease->is_unclear && !lease->is_adrift)
             end_lease(model, lease);
     }
 }
@@ -158,7 +170,8 @@ void leases_expire(struct model *model)
 {
     for (size_t i = 0; i < model->leases_count; i++) {
         struct lease_seen *lease = &model->leases[i];
-        if (!lease->is_gone && !lease->is_unclear && lease->expires_ms <= model->now_ms) {
+        if (!lease->is_gone && !lease->is_unclear && !lease->is_adrift &&
+            lease->expires_ms <= model->now_ms) {
             model_say(model, "lease %s is over", lease->id);
             end_lease(model, lease);
         }
@@ -182,20 +195,14 @@ void leases_lost(struct model *model, size_t process)
 {
     for (size_t i = 0; i < model->leases_count; i++) {
         if (process == 0 || model->leases[i].process == process)
-            close_lease(model, &model->leases[i]);
+            lease_close(model, &model->leases[i]);
     }
-}
-
-/* Leases do not outlive the service. */
-void leases_crash(struct model *model)
-{
-    for (size_t i = 0; i < model->leases_count; i++)
-        end_lease(model, &model->leases[i]);
 }
 
 void leases_check(struct model *model, uint32_t count)
 {
     uint32_t most = 0;
+    most += inside_leases_to_come(model) + model->leases_untold;
     for (size_t i = 0; i < model->leases_count; i++)
         most += !model->leases[i].is_gone;
     REQUIRE(model, count <= most, "there are %u leases, of which %u should have ended", (unsigned)count,
@@ -231,6 +238,9 @@ void lease_reply_seen(struct model *model, const struct link *link, const struct
 {
     struct lease_seen *lease = used_lease(model, link, request);
     REQUIRE(model, !lease->is_gone, "a lease that has ended is used");
+    if (lease->is_adrift)
+        model_say(model, "lease %s is found again", lease->id);
+    lease_moors(model, lease, link);
     bool is_renewal = request->kind == PB_BODY(RENEW_LEASE);
     REQUIRE(model, strcmp(reply->lease->lease_id, lease->id) == 0, "another lease than the one meant");
     REQUIRE(model, is_renewal == (reply->snapshot == NULL), "AttachLease gives the snapshot, and only it");
@@ -239,10 +249,12 @@ void lease_reply_seen(struct model *model, const struct link *link, const struct
     if (lease->is_unclear)
         return;
     REQUIRE(model, lease->is_detached || !is_renewal, "a lease without a term is renewed");
+    lease->renewed_ms = model->now_ms;
     lease->is_acknowledged = lease->is_detached;
     if (is_renewal)
-        start_term(model, lease, request->ttl_ms != 0 ? request->ttl_ms : lease->ttl_ms,
-                   reply->lease->expires_ms);
+        start_term(model, lease, request->ttl_ms != 0 ? request->ttl_ms : lease->ttl_ms);
+    REQUIRE(model, !is_renewal || reply->lease->expires_ms == model->told_wall_ms + (int64_t)lease->ttl_ms,
+            "the end of a lease is not told as it is");
 }
 
 void lease_refused(struct model *model, const struct link *link, const struct request_seen *request,
@@ -251,6 +263,10 @@ void lease_refused(struct model *model, const struct link *link, const struct re
     struct lease_seen *lease = &model->leases[request->lease - 1];
     if (lease->is_unclear)
         return;
+    bool is_missing = strcmp(reason, "UNKNOWN_LEASE") == 0 || strcmp(reason, "SNAPSHOT_LOST") == 0 ||
+                      strcmp(reason, "ADOPTION_PENDING") == 0;
+    REQUIRE(model, !is_missing || !request->may_use || !lease_is_to_be_found(model, lease),
+            "a client does not find its lease again: %s", reason);
     if (strcmp(reason, "LEASE_NOT_YOURS") == 0)
         REQUIRE(model, !request->may_use || !lease_may_use(model, lease, link, request->shows_token),
                 "a lease is refused to its holder");
@@ -271,7 +287,10 @@ void leases_listed(struct model *model, const struct link *link, const struct re
     unsigned listed = 0, sound = 0;
     for (size_t i = 0; i < reply->n_leases; i++) {
         const struct lease_seen *lease = lease_find_seen(model, reply->leases[i]->lease_id);
-        REQUIRE(model, lease != NULL && !lease->is_gone, "a lease is listed that is none");
+        bool is_untold = inside_leases_to_come(model) + model->leases_untold > 0;
+        REQUIRE(model, lease != NULL ? !lease->is_gone : is_untold, "a lease is listed that is none");
+        if (lease == NULL)
+            continue; /* its reply is on the way, or was lost with an earlier service */
         REQUIRE(model, lease->owner == link->owner || request->all_owners,
                 "a lease of another owner is listed");
         listed += lease_is_sound(model, lease);
@@ -317,6 +336,12 @@ void lease_loss_is_due(struct model *model, size_t number)
     const struct process *process = model->processes[number - 1];
     if (model->fault_permille > 0 || model->is_stopping)
         return; /* VSS does not answer in time */
+    bool is_new = model->now_ms < model->service_ms + SETTLED_MS ||
+                  (process->welcome_ms != 0 && model->now_ms < process->welcome_ms + SETTLED_MS);
+    if (is_new || process->is_orphan) { /* the service has begun to look only now */
+        model_schedule(model, SETTLED_MS, EVENT_LOST_DUE, number, 0);
+        return;
+    }
     if (process->object.complete_ms != 0 && model->now_ms < process->object.complete_ms + COMPLETION_MS) {
         model_schedule(model, LOST_WITHIN_MS, EVENT_LOST_DUE, number, 0);
         return;

@@ -176,6 +176,7 @@ int main(int count, char **arguments)
     }
     if (!options.is_single)
         return run_all(&options);
+    (void)setvbuf(stdout, NULL, _IOLBF, 0); /* a failed assertion is to be the last line */
     (void)printf("seed %" PRIu64 ": %" PRIu64 " events, no failure\n", options.first,
                  model_run(options.first, options.is_verbose));
     return 0;

@@ -101,7 +101,18 @@ void lease_unclear(struct model *model, struct lease_seen *lease);
 void leases_unclear(struct model *model, const struct link *link);
 /* 0: of all processes. */
 void leases_lost(struct model *model, size_t process);
-void leases_crash(struct model *model);
+void lease_close(struct model *model, struct lease_seen *lease);
+
+/* ---- drift.c ---- */
+void lease_drifts(struct model *model, struct lease_seen *lease);
+/* The service has ended, and the next one may go on with them. */
+void leases_drift(struct model *model);
+/* Its client is back. */
+void lease_moors(struct model *model, struct lease_seen *lease, const struct link *link);
+/* Some of this requester. */
+bool leases_are_to_be_found(struct model *model, const struct process *process);
+bool lease_is_to_be_found(struct model *model, const struct lease_seen *lease);
+
 /* Between two events; `count`: those that the broker has. */
 void leases_check(struct model *model, uint32_t count);
 void lease_request_delivered(struct model *model, const struct link *link, struct request_seen *request);
@@ -156,6 +167,13 @@ void watch_event_seen(struct model *model, const struct link *link, struct reque
 /* There is such a lease, and it is not lost. */
 bool inside_reads(const struct model *model, const char *lease_id);
 void inside_check(const struct model *model);
+uint64_t inside_lease_expires_ms(const struct model *model, const char *lease_id);
+/* Those that nobody has been told of yet. */
+uint32_t inside_leases_to_come(const struct model *model);
+/* What its readers will be told is being stored. */
+bool inside_awaits_store(const struct model *model, const struct process *process);
+/* It waits for a set. A request that has joined one may not have been told yet. */
+bool inside_is_queued(const struct model *model, const struct link *link, uint32_t id);
 /* The request is the one for which a set is being begun. */
 bool inside_begins_set(const struct model *model, const struct link *link, uint32_t id);
 /* A call is on its way to a requester. */
@@ -168,6 +186,7 @@ void wish_note(const struct model *model, struct request_seen *request, const PB
 /* ---- lease_requests.c ---- */
 /* False: there is none to finish, or to ask about. */
 bool lease_request_finish(struct model *model, struct link *link, bool of_anybody);
+bool lease_waits_for_client(const struct model *model, const struct link *link);
 bool lease_request_any(struct model *model, const struct client *client, struct link *link);
 
 /* ---- clients.c ---- */
@@ -187,8 +206,27 @@ void process_ends(struct model *model, struct process *process, uint32_t exit_co
 void process_cleans_up(struct model *model, struct process *process);
 /* The broker has closed its pipe. */
 void process_dismissed(struct model *model, struct process *process);
-/* The service has died: what it has not begun is not done. */
-void process_orphaned(struct model *model, struct process *process);
+void process_says_hello(struct model *model, const struct process *process, struct link *link);
+
+/* ---- orphans.c ---- */
+struct orphan_hello {
+    char set_id[40];
+    char ids[VOLUMES][40];
+    PB(Snapshot) snapshots[VOLUMES];
+    PB(Snapshot) * list[VOLUMES];
+};
+/* The service has ended: what it has not begun is not done. */
+void orphan_left(struct model *model, struct process *process);
+void orphan_dismissed(struct model *model, struct process *process);
+void orphan_ends(struct model *model, struct process *process);
+void orphan_grace_ends(struct model *model, size_t index, uint64_t end_ms);
+/* The next service wants to watch it. */
+void orphan_adopted(struct model *model, uint64_t id, uint32_t process_id, uint64_t started);
+void orphan_is_not_there(struct model *model, uint64_t id, uint64_t services);
+void orphan_welcomed(struct model *model, struct process *process);
+void orphan_impersonated(struct model *model, size_t index);
+/* `parts` has the ids. */
+void orphan_fill_hello(const struct object *object, struct orphan_hello *parts, PB(RequesterHello) * hello);
 
 /* ---- requesters.c ---- */
 void requesters_init(struct model *model);
@@ -223,7 +261,10 @@ void components_answer(struct component_answer *answer, const struct object *obj
 void store_put(void *context, const char *key, const uint8_t *bytes, size_t size, bool lasting);
 void store_delete(void *context, const char *key);
 void store_works(struct model *model);
+/* Those who are about to be given sets: nobody will know whether they were. */
+void store_note_untold(struct model *model);
 void store_crashes(struct model *model);
+void store_drains(struct model *model);
 void store_is_read(struct model *model);
 void store_free(struct model *model);
 void store_check_freeze(struct model *model, const struct process *process);
@@ -231,6 +272,11 @@ void store_check_given(struct model *model, const struct process *process);
 void store_check(struct model *model);
 /* Snapshots that should have been deleted, or will be. */
 bool copies_are_owed(struct model *model);
+/* Under this key, beginning with `prefix`. */
+uint32_t store_count_untold(struct model *model);
+/* Some operation on it has. */
+bool store_has_failed(const struct model *model, const char *prefix, const char *id);
+bool store_has(struct model *model, const char *prefix, const char *id);
 void copies_check_delete(struct model *model, const PB(DeleteSnapshotsCall) * call);
 uint32_t copies_delete(struct model *model, const PB(DeleteSnapshotsCall) * call);
 void copies_query(struct model *model, struct vss_answer *answer);

@@ -1,5 +1,6 @@
 /* The requester processes as such: how they start, dial in, end, and what they do when nobody is at the other
  * end. requesters.c has what they answer. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,6 +12,16 @@ enum {
 
 /* ---- begin and end ---- */
 
+/* As the present service knows it. */
+static struct process *process_find(struct model *model, uint64_t broker_id)
+{
+    for (size_t i = 0; i < model->processes_count; i++) {
+        if (model->processes[i]->broker_id == broker_id)
+            return model->processes[i];
+    }
+    return NULL;
+}
+
 void process_new(struct model *model, uint64_t id, const uint8_t secret[REQUESTER_SECRET_BYTES])
 {
     REQUIRE(model, model->processes_count < PROCESSES, "the model has no room for another process");
@@ -18,14 +29,14 @@ void process_new(struct model *model, uint64_t id, const uint8_t secret[REQUESTE
     if (process == NULL)
         abort();
     model->processes[model->processes_count++] = process;
-    process->base = model->process_base;
-    process->id = id + process->base;
-    REQUIRE(model, process->id == model->processes_count, "ids of requesters do not count up");
+    process->id = model->processes_count;
+    REQUIRE(model, process_find(model, id) == NULL, "an id is given to two requesters");
+    process->broker_id = id;
     process->process_id = 1000 + (uint32_t)process->id;
     memcpy(process->secret, secret, REQUESTER_SECRET_BYTES);
     process->is_alive = true;
     bool is_odd = model_has_faults(model) && model_random(model, 1000) < 4 * model->fault_permille;
-    model_say(model, "requester %llu starts%s", (unsigned long long)id, is_odd ? ", oddly" : "");
+    model_say(model, "requester %llu starts%s", (unsigned long long)process->id, is_odd ? ", oddly" : "");
     if (is_odd && model_chance(model, 20)) {
         process->is_alive = false;
         process->start_failure = "no such file";
@@ -48,8 +59,7 @@ void process_started(struct model *model, size_t index)
 {
     const struct process *process = model->processes[index];
     if (!process->is_reported)
-        broker_requester_started(model->broker, process->id - process->base, process->process_id,
-                                 process->id);
+        broker_requester_started(model->broker, process->broker_id, process->process_id, process->id);
 }
 
 void process_ends(struct model *model, struct process *process, uint32_t exit_code)
@@ -78,8 +88,7 @@ void process_exited(struct model *model, size_t index)
     if (process->is_reported)
         return;
     process->is_reported = true;
-    broker_requester_exited(model->broker, process->id - process->base, process->exit_code,
-                            process->start_failure);
+    broker_requester_exited(model->broker, process->broker_id, process->exit_code, process->start_failure);
     struct link *link = link_at(model, process->link);
     if (link != NULL && !link->is_closed)
         link_hang_up(model, link);
@@ -87,12 +96,11 @@ void process_exited(struct model *model, size_t index)
 
 void process_kill(struct model *model, uint64_t id)
 {
-    id += model->process_base;
-    REQUIRE(model, id > model->process_base && id <= model->processes_count, "a kill of nothing");
-    struct process *process = model->processes[id - 1];
-    REQUIRE(model, !process->is_killed, "requester %llu is killed twice", (unsigned long long)id);
+    struct process *process = process_find(model, id);
+    REQUIRE(model, process != NULL, "a kill of nothing");
+    REQUIRE(model, !process->is_killed, "requester %llu is killed twice", (unsigned long long)process->id);
     process->is_killed = true;
-    model_say(model, "requester %llu is killed", (unsigned long long)id);
+    model_say(model, "requester %llu is killed", (unsigned long long)process->id);
     model_schedule(model, model_random(model, 1000), EVENT_EXIT, process_index(model, process) - 1, 0);
 }
 
@@ -114,24 +122,42 @@ void process_dismissed(struct model *model, struct process *process)
     if (!process->is_alive || process->is_killed)
         return;
     const struct object *object = &process->object;
+    if (process->is_orphan) {
+        orphan_dismissed(model, process);
+        return;
+    }
     REQUIRE(model, !object->exists || object->release_called || process->has_misbehaved,
             "requester %llu is let go without a Release", (unsigned long long)process->id);
     process_cleans_up(model, process);
 }
 
-void process_orphaned(struct model *model, struct process *process)
-{
-    const struct inbox_item *working = process->working;
-    /* VSS goes on for a while. */
-    if (process->is_alive && working != NULL && process->outcome == OUTCOME_OK && model_chance(model, 50) &&
-        working->envelope->call->method_case == PB_METHOD(DO_SNAPSHOT_SET))
-        (void)vss_apply(model, process, working->envelope->call);
-    process->link = 0;
-    process->is_reported = true;
-    process_ends(model, process, EXIT_CLEANED_UP);
-}
-
 /* ---- the handshake ---- */
+
+void process_says_hello(struct model *model, const struct process *process, struct link *link)
+{
+    PB(Envelope) envelope = SHADOWPIPE__V1__ENVELOPE__INIT;
+    PB(RequesterHello) hello = SHADOWPIPE__V1__REQUESTER_HELLO__INIT;
+    struct orphan_hello parts;
+    uint8_t secret[REQUESTER_SECRET_BYTES];
+    memcpy(secret, process->secret, sizeof secret);
+    secret[9] ^= process->wrong_secret ? 1 : 0;
+    hello.secret = (ProtobufCBinaryData){sizeof secret, secret};
+    hello.process_id = process->process_id + (process->wrong_process ? 1 : 0);
+    hello.ready_hresult = process->ready_hresult;
+    hello.ready_method = (char *)(uintptr_t) "LoadLibrary";
+    hello.ready_message = (char *)(uintptr_t) "it is not there";
+    (void)snprintf(parts.set_id, sizeof parts.set_id, "5e7%05u-0000-0000-0000-000000000000",
+                   (unsigned)process->id);
+    for (unsigned i = 0; i < VOLUMES; i++)
+        (void)snprintf(parts.ids[i], sizeof parts.ids[i], "c0b%05u-0000-0000-0000-%012u",
+                       (unsigned)process->id, i + 1);
+    if (process->is_orphan)
+        orphan_fill_hello(&process->object, &parts, &hello);
+    envelope.id = 1;
+    envelope.body_case = PB_BODY(REQUESTER_HELLO);
+    envelope.requester_hello = &hello;
+    link_send(model, link, &envelope);
+}
 
 void process_dials(struct model *model, size_t index)
 {
@@ -141,25 +167,15 @@ void process_dials(struct model *model, size_t index)
     struct link *link = link_new(model, CONNECTION_REQUESTER);
     link->process = index + 1;
     process->link = link_index(model, link);
-    bool is_again = process->has_dialled;
+    bool is_again = process->has_dialled && !process->is_orphan;
     process->has_dialled = true;
     process->is_impostor = is_again || process->wrong_secret || process->wrong_process;
     process->has_misbehaved |= process->is_impostor;
-    uint32_t process_id = process->process_id + (process->wrong_process ? 1 : 0);
-    broker_requester_identified(model->broker, link->id, process_id);
-    PB(Envelope) envelope = SHADOWPIPE__V1__ENVELOPE__INIT;
-    PB(RequesterHello) hello = SHADOWPIPE__V1__REQUESTER_HELLO__INIT;
-    uint8_t secret[REQUESTER_SECRET_BYTES];
-    memcpy(secret, process->secret, sizeof secret);
-    secret[9] ^= process->wrong_secret ? 1 : 0;
-    hello.secret = (ProtobufCBinaryData){sizeof secret, secret};
-    hello.process_id = process_id;
-    hello.ready_hresult = process->ready_hresult;
-    hello.ready_method = (char *)(uintptr_t) "LoadLibrary";
-    hello.ready_message = (char *)(uintptr_t) "it is not there";
-    envelope.id = 1;
-    envelope.body_case = PB_BODY(REQUESTER_HELLO);
-    envelope.requester_hello = &hello;
-    model_say(model, "requester %llu dials in%s", (unsigned long long)process->id, is_again ? " again" : "");
-    link_send(model, link, &envelope);
+    broker_requester_identified(model->broker, link->id,
+                                process->process_id + (process->wrong_process ? 1 : 0));
+    model_say(model, "requester %llu dials in%s", (unsigned long long)process->id,
+              process->is_orphan ? " to the next service"
+              : is_again         ? " again"
+                                 : "");
+    process_says_hello(model, process, link);
 }

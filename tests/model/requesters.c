@@ -212,6 +212,20 @@ static bool snapshot_is_lost(const struct object *object, const char *id)
     return number > 0 && (object->lost & 1u << (number - 1)) != 0;
 }
 
+/* What a call changes that was not carried out. */
+static void note_failure(struct model *model, struct process *process, const PB(Call) * call)
+{
+    struct object *object = &process->object;
+    bool has_failed = process->outcome == OUTCOME_FAIL_ASYNC || process->outcome == OUTCOME_HANG;
+    if (call->method_case == PB_METHOD(DO_SNAPSHOT_SET) && has_failed)
+        vss_creation_failed(model, process);
+    bool was_refused = process->outcome == OUTCOME_FAIL || process->outcome == OUTCOME_REFUSE;
+    if (object->is_session && call->method_case == PB_METHOD(PREPARE_FOR_BACKUP) && was_refused)
+        object->prepare_called = false;
+    if (call->method_case == PB_METHOD(RELEASE_OBJECT)) /* whatever it returns */
+        (void)vss_apply(model, process, call);
+}
+
 static void finish_call(struct model *model, struct process *process, const PB(Envelope) * envelope)
 {
     const PB(Call) *call = envelope->call;
@@ -271,11 +285,7 @@ static void finish_call(struct model *model, struct process *process, const PB(E
     default:
         break;
     }
-    bool has_failed = process->outcome == OUTCOME_FAIL_ASYNC || process->outcome == OUTCOME_HANG;
-    if (call->method_case == PB_METHOD(DO_SNAPSHOT_SET) && has_failed)
-        vss_creation_failed(model, process);
-    if (call->method_case == PB_METHOD(RELEASE_OBJECT)) /* whatever it returns */
-        (void)vss_apply(model, process, call);
+    note_failure(model, process, call);
     object->start_pending = false;
 }
 
@@ -373,10 +383,15 @@ void process_works(struct model *model, size_t index)
 void process_got(struct model *model, struct link *link, struct arena *arena, const PB(Envelope) * envelope)
 {
     struct process *process = link->process != 0 ? model->processes[link->process - 1] : NULL;
+    REQUIRE(model, link->process != 0 || envelope->body_case == PB_BODY(STATUS),
+            "an impostor is welcomed, or called");
     if (process == NULL || !process->is_alive || process->link != link_index(model, link)) {
         arena_free(arena);
         return;
     }
+    process->is_refused |= envelope->body_case == PB_BODY(STATUS);
+    if (envelope->body_case == PB_BODY(REQUESTER_WELCOME))
+        orphan_welcomed(model, process);
     struct inbox_item *item = malloc(sizeof *item);
     if (item == NULL)
         abort();

@@ -132,7 +132,7 @@ static bool others_read(const struct model *model, size_t lease)
         if (i + 1 != lease && other->process == model->leases[lease - 1].process && !other->is_gone)
             return true;
     }
-    return false;
+    return inside_leases_to_come(model) + model->leases_untold > 0;
 }
 
 void finish_seen(struct model *model, const struct link *link, const struct request_seen *request,

@@ -16,6 +16,7 @@ enum {
     REQUESTS = 32, /* of one connection, answered ones forgotten */
     LEASES = 512,
     SESSIONS = 512,
+    FAILED_KEYS = 256,
     HOLDS_AT_GATE = 1, /* bits */
     HOLDS_PREPARED = 2,
     VOLUMES = 4,
@@ -46,6 +47,9 @@ enum event_kind {
     EVENT_LOST_DUE,     /* its readers should have been told */
     EVENT_PROCEED,      /* the script of a hold point has ended */
     EVENT_HOLD_DUE,     /* a hold point should have */
+    EVENT_GRACE,        /* a requester without a service has waited long enough */
+    EVENT_IMPOSTOR,     /* somebody shows the secret of a requester */
+    EVENT_NOT_THERE,    /* the host knows that a process to be adopted is none */
     EVENT_STORED,       /* the store has done what was asked first */
     EVENT_CRASH,        /* the service dies, and is started again */
     EVENT_CLOCK,        /* the wall clock jumps */
@@ -151,10 +155,14 @@ struct lease_seen {
     size_t process;
     uint64_t key, wish;
     bool is_detached, is_acknowledged;
-    uint64_t ttl_ms, expires_ms;
-    bool is_open;    /* as far as its holder is concerned */
-    bool is_gone;    /* the broker cannot have it any more */
-    bool is_unclear; /* somebody may use it of whom nobody keeps account */
+    uint64_t ttl_ms, expires_ms, renewed_ms;
+    int64_t wall_ms;          /* the clock's when its term began */
+    bool is_open;             /* as far as its holder is concerned */
+    bool is_gone;             /* the broker cannot have it any more */
+    bool is_unclear;          /* somebody may use it of whom nobody keeps account */
+    bool is_adrift;           /* the service has ended, and its client has not come back to it yet */
+    bool is_stored, was_open; /* of an adrift one */
+    uint64_t adrift_ms;
 };
 
 enum outcome {
@@ -212,8 +220,8 @@ struct object {
 };
 
 struct process {
-    uint64_t id;   /* of all that there were */
-    uint64_t base; /* how many there were before its broker: it knows the process by the rest */
+    uint64_t id;        /* of all that there were */
+    uint64_t broker_id; /* as the present service knows it; 0: it does not */
     uint32_t process_id;
     uint8_t secret[REQUESTER_SECRET_BYTES];
     size_t link;      /* index from 1 */
@@ -231,6 +239,10 @@ struct process {
     struct object object;
     char session_id[64]; /* "": none's */
     uint64_t idle_ms;    /* when it last answered */
+    bool is_welcome;     /* to some service */
+    bool is_refused;     /* in words: nobody waits for it */
+    bool is_orphan;      /* it holds snapshots, and the service that knew it has gone */
+    uint64_t orphan_end_ms, welcome_ms;
 };
 
 /* A value of the store, or an operation on one: bytes NULL deletes. */
@@ -255,9 +267,12 @@ struct model {
     uint64_t last_order;
 
     struct broker *broker;
-    uint64_t process_base; /* processes of brokers before it */
+    uint64_t services;   /* that there were */
+    uint64_t service_ms; /* when the last began */
     struct broker_config config;
     struct stored_value *stored, *operations;
+    char failed_keys[FAILED_KEYS][64];
+    size_t failed_count;
     int64_t told_wall_ms, latest_wall_ms; /* to the broker: at last, and at the most */
     struct link *links[CONNECTIONS];
     size_t links_count;
@@ -267,6 +282,7 @@ struct model {
     size_t processes_count;
     struct lease_seen leases[LEASES];
     size_t leases_count;
+    uint32_t leases_untold; /* that an earlier service had stored, and nobody was told of */
     struct session_seen sessions[SESSIONS];
     size_t sessions_count;
     uint64_t queue_order;
@@ -276,6 +292,7 @@ struct model {
     enum outcome sore_outcome;
     bool sore_is_late; /* only while a backup is being completed */
     bool is_dead;      /* what a broker says while it is torn down nobody hears */
+    bool hands_over;
     bool is_quiet, is_stopping, has_stopped, is_torn_down;
     bool enumerates;
     unsigned unsupported; /* bits of volumes */

@@ -27,6 +27,13 @@ static void value_free(struct stored_value *value)
     free(value);
 }
 
+static struct stored_value *record_of(struct model *model, const struct process *process)
+{
+    char key[64];
+    (void)snprintf(key, sizeof key, "5e7%05u-0000-0000-0000-000000000000", (unsigned)process->id);
+    return find_value(model, key);
+}
+
 /* ---- operations ---- */
 
 static void ask(struct model *model, const char *key, const uint8_t *bytes, size_t size)
@@ -80,12 +87,14 @@ static void apply(struct model *model, struct stored_value *operation)
         value_free(operation);
         return;
     }
+    operation->next = model->stored;
+    model->stored = operation;
+    if (strncmp(operation->key, "set-", 4) == 0 || strncmp(operation->key, "lease-", 6) == 0)
+        return;
     PB(StoredSet) *stored = shadowpipe__v1__stored_set__unpack(NULL, operation->size, operation->bytes);
     REQUIRE(model, stored != NULL && stored->n_snapshots > 0, "nonsense is stored");
     operation->created = stored->created;
     shadowpipe__v1__stored_set__free_unpacked(stored, NULL);
-    operation->next = model->stored;
-    model->stored = operation;
 }
 
 static struct stored_value *take_operation(struct model *model)
@@ -94,6 +103,40 @@ static struct stored_value *take_operation(struct model *model)
     if (operation != NULL)
         model->operations = operation->next;
     return operation;
+}
+
+bool store_has(struct model *model, const char *prefix, const char *id)
+{
+    char key[64];
+    (void)snprintf(key, sizeof key, "%s%s", prefix, id);
+    return find_value(model, key) != NULL;
+}
+
+uint32_t store_count_untold(struct model *model)
+{
+    uint32_t count = 0;
+    for (const struct stored_value *value = model->stored; value != NULL; value = value->next)
+        count += strncmp(value->key, "lease-", 6) == 0 && lease_find_seen(model, value->key + 6) == NULL;
+    return count;
+}
+
+/* Of what the next service needs. Takes it. */
+static void note_failure(struct model *model, struct stored_value *operation)
+{
+    if (model->failed_count < FAILED_KEYS)
+        memcpy(model->failed_keys[model->failed_count++], operation->key, sizeof operation->key);
+    value_free(operation);
+}
+
+bool store_has_failed(const struct model *model, const char *prefix, const char *id)
+{
+    char key[64];
+    (void)snprintf(key, sizeof key, "%s%s", prefix, id);
+    for (size_t i = 0; i < model->failed_count; i++) {
+        if (strcmp(model->failed_keys[i], key) == 0)
+            return true;
+    }
+    return false;
 }
 
 /* The first of those asked for, whichever event says so: they are done in order. */
@@ -105,11 +148,30 @@ void store_works(struct model *model)
     char key[sizeof operation->key];
     memcpy(key, operation->key, sizeof key);
     bool fails = model->fault_permille > 0 && !model->is_quiet && model_chance(model, SETS_PERCENT);
+    model_say(model, "store: %s is %s%s", key, operation->bytes != NULL ? "put" : "deleted",
+              fails ? ", which fails" : "");
     if (fails)
-        value_free(operation);
+        note_failure(model, operation);
     else
         apply(model, operation);
     broker_stored(model->broker, key, fails ? "no room" : NULL);
+}
+
+void store_note_untold(struct model *model)
+{
+    for (size_t i = 0; i < model->processes_count; i++) {
+        struct stored_value *record = record_of(model, model->processes[i]);
+        if (record != NULL && inside_awaits_store(model, model->processes[i]))
+            record->is_unheard = true;
+    }
+}
+
+/* The host does what was asked for before it ends. */
+void store_drains(struct model *model)
+{
+    struct stored_value *operation;
+    while ((operation = take_operation(model)) != NULL)
+        apply(model, operation);
 }
 
 /* Some of what was asked for is done, and nobody hears of it. */
@@ -144,13 +206,6 @@ void store_free(struct model *model)
 }
 
 /* ---- what must hold ---- */
-
-static const struct stored_value *record_of(struct model *model, const struct process *process)
-{
-    char key[64];
-    (void)snprintf(key, sizeof key, "5e7%05u-0000-0000-0000-000000000000", (unsigned)process->id);
-    return find_value(model, key);
-}
 
 void store_check_freeze(struct model *model, const struct process *process)
 {

@@ -37,7 +37,7 @@ void turn_taken(struct model *model, struct link *link, struct request_seen *tur
         struct link *other = model->links[i];
         for (size_t j = 0; j < REQUESTS; j++) {
             struct request_seen *request = &other->requests[j];
-            if (!waits(other, request))
+            if (!waits(other, request) || !inside_is_queued(model, other, request->id))
                 continue;
             REQUIRE(
                 model, other->owner != link->owner || turn->key != 0 || request->order > turn->order,

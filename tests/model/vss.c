@@ -80,25 +80,34 @@ static void check_complete(struct model *model, const struct object *object)
             "BackupComplete of a truncating backup that nobody called a success");
 }
 
-static void check_abort(struct model *model, const struct object *object)
+/* What a service that hands over cannot leave to the next one it ends. */
+static bool is_read_by_nobody(struct model *model, const struct process *process)
 {
+    const struct object *object = &process->object;
+    if (object->is_persistent || object->has_lost || model->is_stopping)
+        return true;
+    return object->open_leases == 0 && !leases_are_to_be_found(model, process);
+}
+
+static void check_abort(struct model *model, const struct process *process)
+{
+    const struct object *object = &process->object;
     REQUIRE(model, object->open || object->start_pending || object->prepare_called || object->created,
             "AbortBackup with nothing to abort");
     REQUIRE(model, !object->completed, "AbortBackup of a complete backup");
     REQUIRE(model, !object->abort_called, "AbortBackup a second time");
-    REQUIRE(model, object->open_leases == 0 || object->is_persistent || object->has_lost,
-            "AbortBackup under an open lease");
+    REQUIRE(model, is_read_by_nobody(model, process), "AbortBackup under an open lease");
 }
 
-static void check_release(struct model *model, const struct object *object)
+static void check_release(struct model *model, const struct process *process)
 {
+    const struct object *object = &process->object;
     bool is_owed = object->open || object->prepare_called;
     if (object->created && !object->no_writers)
         is_owed = true;
     REQUIRE(model, !is_owed || object->abort_called || object->completed, "Release, and AbortBackup is owed");
     REQUIRE(model, !object->release_called, "Release a second time");
-    REQUIRE(model, object->open_leases == 0 || object->is_persistent || object->has_lost,
-            "Release under an open lease");
+    REQUIRE(model, is_read_by_nobody(model, process), "Release under an open lease");
     bool is_copy = object->backup_type == PB_VALUE(BACKUP_TYPE, BACKUP_TYPE_COPY);
     bool cannot = object->outcome_asked && !object->has_outcome; /* of its component */
     REQUIRE(model,
@@ -185,7 +194,7 @@ void vss_check(struct model *model, struct process *process, const PB(Call) * ca
         object->complete_ms = model->now_ms;
         break;
     case PB_METHOD(ABORT_BACKUP):
-        check_abort(model, object);
+        check_abort(model, process);
         object->abort_called = true;
         break;
     case PB_METHOD(DELETE_SNAPSHOTS):
@@ -193,7 +202,7 @@ void vss_check(struct model *model, struct process *process, const PB(Call) * ca
         copies_check_delete(model, call->delete_snapshots);
         break;
     case PB_METHOD(RELEASE_OBJECT):
-        check_release(model, object);
+        check_release(model, process);
         object->release_called = true;
         break;
     default:

@@ -53,10 +53,12 @@ static void go_home(struct model *model)
 static void stop(struct model *model)
 {
     model->is_stopping = true;
-    model_say(model, "the service stops");
-    leases_lost(model, 0);
-    broker_stop(model->broker, BROKER_STOP_END);
-    model_schedule(model, model->config.stop_all_ms + STOP_SLACK_MS, EVENT_STOP_OVERDUE, 0, 0);
+    model->hands_over = model->config.orphan_grace_ms > 0 && model_chance(model, 50);
+    model_say(model, "the service %s", model->hands_over ? "hands over" : "stops");
+    if (!model->hands_over)
+        leases_lost(model, 0);
+    broker_stop(model->broker, model->hands_over ? BROKER_STOP_HAND_OVER : BROKER_STOP_END);
+    model_schedule(model, model->config.stop_all_ms + STOP_SLACK_MS, EVENT_STOP_OVERDUE, model->services, 0);
 }
 
 static void tell_time(struct model *model)
@@ -72,7 +74,8 @@ static void create_broker(struct model *model)
 {
     struct broker_host host = host_actions;
     host.context = model;
-    model->process_base = model->processes_count;
+    model->services++;
+    model->service_ms = model->services > 1 ? model->now_ms : 0;
     model->broker = broker_create(&model->config, &host);
     if (model->broker == NULL)
         abort();
@@ -81,38 +84,45 @@ static void create_broker(struct model *model)
 }
 
 /* The service dies with all that it holds, and is started again. */
-static void crash(struct model *model)
+static void restart(struct model *model, bool is_orderly)
 {
-    if (model->is_stopping || model->has_stopped || model->is_quiet)
-        return;
-    model_say(model, "the service crashes");
+    store_note_untold(model);
     model->is_dead = true;
     broker_destroy(model->broker);
     model->is_dead = false;
     for (size_t i = 0; i < model->links_count; i++) {
         struct link *link = model->links[i];
         link->is_gone = true;
-        leases_end(model, link);
         if (link->client != 0 && model->clients[link->client - 1].link == link_index(model, link))
             model->clients[link->client - 1].link = 0;
     }
     for (size_t i = 0; i < model->processes_count; i++)
-        process_orphaned(model, model->processes[i]);
-    leases_crash(model);
-    store_crashes(model);
+        orphan_left(model, model->processes[i]);
+    if (is_orderly)
+        store_drains(model);
+    else
+        store_crashes(model);
+    leases_drift(model);
+    model->leases_untold = store_count_untold(model);
     model->enumerates = false;
     create_broker(model);
 }
 
-static void handle(struct model *model, const struct event *event)
+static void crash(struct model *model)
 {
-    struct link *link = NULL;
-    if (event->kind >= EVENT_IDENTIFIED && event->kind <= EVENT_GONE)
-        link = link_at(model, event->index);
+    if (model->is_stopping || model->has_stopped || model->is_quiet)
+        return;
+    model_say(model, "the service crashes");
+    restart(model, false);
+}
+
+/* False: it is about no connection. */
+static bool handle_link(struct model *model, const struct event *event)
+{
+    bool is_link = (event->kind >= EVENT_IDENTIFIED && event->kind <= EVENT_GONE) ||
+                   event->kind == EVENT_PROCEED || event->kind == EVENT_HOLD_DUE;
+    struct link *link = is_link ? link_at(model, event->index) : NULL;
     switch (event->kind) {
-    case EVENT_CLIENT:
-        client_act(model, event->index);
-        break;
     case EVENT_IDENTIFIED:
         client_identified(model, link);
         break;
@@ -128,9 +138,22 @@ static void handle(struct model *model, const struct event *event)
     case EVENT_GONE:
         link_let_go(model, link);
         break;
-    case EVENT_VOLUMES:
-        tell_volumes(model);
+    case EVENT_PROCEED:
+        hold_script_ends(model, link, (uint32_t)event->detail);
         break;
+    case EVENT_HOLD_DUE:
+        hold_is_due(model, link, (uint32_t)event->detail);
+        break;
+    default:
+        break;
+    }
+    return is_link;
+}
+
+/* False: it is about no requester. */
+static bool handle_process(struct model *model, const struct event *event)
+{
+    switch (event->kind) {
     case EVENT_STARTED:
         process_started(model, event->index);
         break;
@@ -146,6 +169,32 @@ static void handle(struct model *model, const struct event *event)
     case EVENT_EXIT:
         process_exited(model, event->index);
         break;
+    case EVENT_GRACE:
+        orphan_grace_ends(model, event->index, event->detail);
+        break;
+    case EVENT_IMPOSTOR:
+        orphan_impersonated(model, event->index);
+        break;
+    case EVENT_NOT_THERE:
+        orphan_is_not_there(model, event->index, event->detail);
+        break;
+    default:
+        return false;
+    }
+    return true;
+}
+
+static void handle(struct model *model, const struct event *event)
+{
+    if (handle_link(model, event) || handle_process(model, event))
+        return;
+    switch (event->kind) {
+    case EVENT_CLIENT:
+        client_act(model, event->index);
+        break;
+    case EVENT_VOLUMES:
+        tell_volumes(model);
+        break;
     case EVENT_FOREIGN:
         model_foreign(model);
         break;
@@ -154,12 +203,6 @@ static void handle(struct model *model, const struct event *event)
         break;
     case EVENT_LOST_DUE:
         lease_loss_is_due(model, event->index);
-        break;
-    case EVENT_PROCEED:
-        hold_script_ends(model, link_at(model, event->index), (uint32_t)event->detail);
-        break;
-    case EVENT_HOLD_DUE:
-        hold_is_due(model, link_at(model, event->index), (uint32_t)event->detail);
         break;
     case EVENT_STORED:
         store_works(model);
@@ -174,9 +217,12 @@ static void handle(struct model *model, const struct event *event)
         stop(model);
         break;
     case EVENT_STOP_OVERDUE:
-        model_fail(model, "the broker has not stopped in time");
+        REQUIRE(model, event->index != model->services, "the broker has not stopped in time");
+        break;
     case EVENT_QUIET:
         go_home(model);
+        break;
+    default:
         break;
     }
 }
@@ -207,7 +253,8 @@ static void choose_config(struct model *model)
     static const uint32_t divisors[] = {1, 8, 30};
     uint32_t divisor = divisors[model_random(model, 3)];
     broker_config_init(config);
-    config->orphan_grace_ms = 0;
+    config->orphan_grace_ms = model_chance(model, 30) ? 0 : (uint32_t)model_between(model, 5000, 60000);
+    config->reattach_ms = (uint32_t)model_between(model, 1000, 30000);
     config->server_version = config->os_build = "model";
     config->max_connections = (uint32_t)model_between(model, 4, 30);
     config->max_connections_per_owner = (uint32_t)model_between(model, 2, 8);
@@ -261,8 +308,10 @@ static void start(struct model *model)
         model_schedule(model, model_random(model, 60000), EVENT_VANISH, 0, 0);
     for (unsigned i = 0; i < 3; i++)
         model_schedule(model, model_random(model, end_ms), EVENT_CLOCK, 0, 0);
-    if (model_chance(model, 25))
-        model_schedule(model, model_random(model, end_ms), EVENT_CRASH, 0, 0);
+    for (unsigned i = 0; i < 2; i++) {
+        if (model_chance(model, 25))
+            model_schedule(model, model_random(model, end_ms), EVENT_CRASH, 0, 0);
+    }
     model->is_torn_down = model_chance(model, 8);
 }
 
@@ -276,7 +325,7 @@ static bool is_over(struct model *model)
     broker_counts(model->broker, &counts);
     size_t running = 0;
     for (size_t i = 0; i < model->processes_count; i++)
-        running += !model->processes[i]->is_reported;
+        running += model->processes[i]->is_alive || !model->processes[i]->is_reported;
     if (running > model->config.warm_requesters)
         return false;
     return counts.connections + counts.sets + counts.leases + counts.requesters + counts.queue_length == 0 &&
@@ -297,12 +346,27 @@ static void check(struct model *model)
     store_check(model);
 }
 
+_Noreturn static void fail_of_rest(struct model *model, const char *what)
+{
+    struct broker_counts counts;
+    size_t alive = 0;
+    broker_counts(model->broker, &counts);
+    for (size_t i = 0; i < model->processes_count; i++)
+        alive += model->processes[i]->is_alive;
+    model_fail(model,
+               "%s: %u connections, %u requests that wait, %u sets, %u leases, %u requesters (%zu alive)%s",
+               what, (unsigned)counts.connections, (unsigned)counts.queue_length, (unsigned)counts.sets,
+               (unsigned)counts.leases, (unsigned)counts.requesters, alive,
+               copies_are_owed(model) ? ", snapshots to be deleted" : "");
+}
+
 static void step(struct model *model)
 {
     uint64_t timer_ms = broker_next_timer_ms(model->broker);
     uint64_t event_ms = model->heap_size > 0 ? model->heap[0].when_ms : UINT64_MAX;
     bool is_timer = timer_ms <= event_ms;
-    REQUIRE(model, timer_ms != UINT64_MAX || event_ms != UINT64_MAX, "nothing will ever happen again");
+    if (timer_ms == UINT64_MAX && event_ms == UINT64_MAX)
+        fail_of_rest(model, "nothing will ever happen again");
     if (is_timer) {
         if (model_chance(model, 10))
             timer_ms += model_random(model, LATE_MS);
@@ -318,6 +382,10 @@ static void step(struct model *model)
     } else {
         struct event event = model_take(model);
         handle(model, &event);
+    }
+    if (model->has_stopped && model->hands_over) {
+        model->has_stopped = model->is_stopping = model->hands_over = false;
+        restart(model, true);
     }
     check(model);
 }
@@ -340,18 +408,6 @@ static void free_all(struct model *model)
     model->heap = NULL;
 }
 
-static void fail_of_rest(struct model *model)
-{
-    struct broker_counts counts;
-    broker_counts(model->broker, &counts);
-    model_fail(model,
-               "everybody has gone, and something is still there: %u connections, %u requests that wait, %u "
-               "sets, %u leases, %u requesters%s",
-               (unsigned)counts.connections, (unsigned)counts.queue_length, (unsigned)counts.sets,
-               (unsigned)counts.leases, (unsigned)counts.requesters,
-               copies_are_owed(model) ? ", snapshots to be deleted" : "");
-}
-
 uint64_t model_run(uint64_t seed, bool is_verbose)
 {
     long before = model_allocations;
@@ -368,7 +424,7 @@ uint64_t model_run(uint64_t seed, bool is_verbose)
         quiet_ms = model->is_quiet ? quiet_ms : model->now_ms;
         REQUIRE(model, model->events_done < EVENTS_MAX, "the events do not end");
         if (model->now_ms >= quiet_ms + QUIET_LIMIT_MS)
-            fail_of_rest(model);
+            fail_of_rest(model, "everybody has gone, and something is still there");
     }
     uint64_t events = model->events_done;
     model_say(model, "over after %llu events", (unsigned long long)events);
