@@ -31,11 +31,12 @@ def words(name, value):
 def main():
     host = (ROOT / "service/host/config.c").read_text()
     header = (ROOT / "service/host/config.h").read_text()
-    CONSTANTS["CONFIG_MAX_CONNECTIONS"] = int(re.search(r"CONFIG_MAX_CONNECTIONS = (\d+)", header)[1])
+    for name, value in re.findall(r"(CONFIG_\w+_CONNECTIONS) = (\d+)", header):
+        CONSTANTS[name] = int(value)
     defaults = {member: number(value) for member, value in
                 re.findall(r"\.(\w+) = ([\w* ]+),", (ROOT / "service/broker/config.c").read_text())}
-    # The host's own: a pipe has fewer instances, and a service keeps a process ready.
-    defaults["max_connections"] = min(defaults["max_connections"], CONSTANTS["CONFIG_MAX_CONNECTIONS"])
+    # The host's own: a pipe has fewer counted instances, and a service keeps a process ready.
+    defaults["max_connections"] = min(defaults["max_connections"], CONSTANTS["CONFIG_COUNTED_CONNECTIONS"])
     defaults["warm_requesters"] = int(re.search(r"warm_requesters = (\d+)", host)[1])
     rows = re.findall(r"^\| `(\w+)` \| ([^|]+) \| ([^|]+) \|", (ROOT / "docs/configuration.md").read_text(), re.M)
     documented = {name: (span.strip(), default.strip()) for name, span, default in rows}
