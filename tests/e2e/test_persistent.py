@@ -66,7 +66,8 @@ def test_app_rollback_outlives_client_and_service(new_service, connect, prefix, 
     wait_until_gone(prefix, service, machine)
 
 
-def test_keep_ms_is_kept_over_a_kill(new_service, connect, prefix, volumes, machine, pb):
+def test_keep_ms_is_kept_over_a_kill(new_service, connect, prefix, registry, volumes, machine, pb):
+    registry(ReattachMs=1000)  # so long the client that was reading may come back
     service = new_service().start()
     client = connect(service)
     client.snapshot("S:", "T:", context=pb.CONTEXT_CLIENT_ACCESSIBLE_WRITERS, keep_ms=1000)
