@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "client/cli/text.h"
+
 enum {
     LINE_CHARS = 64
 };
@@ -85,4 +87,22 @@ void companion_free(struct companion *companion)
     if (companion->process)
         CloseHandle(companion->process);
     memset(companion, 0, sizeof *companion);
+}
+
+void companion_obey(void (*obey)(void *context, char *line), void *context)
+{
+    HANDLE input = GetStdHandle(STD_INPUT_HANDLE);
+    struct text line = {0};
+    char c;
+    DWORD read;
+    while (ReadFile(input, &c, 1, &read, NULL) && read == 1) {
+        if (c != '\n') {
+            text_add_char(&line, c);
+            continue;
+        }
+        if (line.data && !line.failed)
+            obey(context, line.data);
+        text_clear(&line);
+    }
+    text_free(&line);
 }

@@ -19,4 +19,7 @@ bool companion_start(struct companion *companion, const wchar_t *role, bool list
 void companion_release(struct companion *companion);
 void companion_free(struct companion *companion);
 
+/* In the companion itself: each line of its standard input, until that ends. `line` may be written to. */
+void companion_obey(void (*obey)(void *context, char *line), void *context);
+
 #endif

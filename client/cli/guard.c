@@ -92,8 +92,9 @@ static void forget(struct guarded *item)
     item->target = NULL;
 }
 
-static void obey(struct watch *watch, char *line)
+static void obey(void *context, char *line)
 {
+    struct watch *watch = context;
     char *tab = strchr(line, '\t');
     if (line[0] == '+' && tab && watch->count < PLACES_MAX) {
         *tab = 0;
@@ -129,21 +130,8 @@ static void remove_all(struct watch *watch)
 
 int guard_main(void)
 {
-    HANDLE input = GetStdHandle(STD_INPUT_HANDLE);
     struct watch watch = {.count = 0};
-    struct text line = {0};
-    char c;
-    DWORD read;
-    while (ReadFile(input, &c, 1, &read, NULL) && read == 1) {
-        if (c != '\n') {
-            text_add_char(&line, c);
-            continue;
-        }
-        if (line.data && !line.failed)
-            obey(&watch, line.data);
-        text_clear(&line);
-    }
-    text_free(&line);
+    companion_obey(obey, &watch);
     remove_all(&watch);
     return 0;
 }

@@ -83,8 +83,9 @@ struct orders {
     bool is_heard;
 };
 
-static void obey(struct orders *orders, char *line)
+static void obey(void *context, char *line)
 {
+    struct orders *orders = context;
     char *equals = strchr(line + 1, '=');
     bool ok = true;
     if (line[0] == '!') {
@@ -115,21 +116,8 @@ static uint32_t run(const char *command)
 
 int thaw_main(void)
 {
-    HANDLE input = GetStdHandle(STD_INPUT_HANDLE);
     struct orders orders = {NULL, false};
-    struct text line = {0};
-    char c;
-    DWORD read;
-    while (ReadFile(input, &c, 1, &read, NULL) && read == 1) {
-        if (c != '\n') {
-            text_add_char(&line, c);
-            continue;
-        }
-        if (line.data && !line.failed)
-            obey(&orders, line.data);
-        text_clear(&line);
-    }
-    text_free(&line);
+    companion_obey(obey, &orders);
     if (!orders.is_heard) { /* a pipe that nobody reads would fail the command */
         HANDLE nothing = CreateFileW(L"NUL", GENERIC_WRITE, FILE_SHARE_READ | FILE_SHARE_WRITE, NULL,
                                      OPEN_EXISTING, 0, NULL);
